@@ -32,9 +32,7 @@ template <class T> std::vector<T> numbers(Index count, std::uint64_t seed) {
 /// Checks C against plain loops in double. Bound: k terms summed in any order, each product and each sum
 /// rounded once, two more roundings for alpha and beta (Higham, Accuracy and Stability, 3.1): (k + 4) eps sum
 /// |a b|.
-template <class T>
-void check_product(const GemmArgs<T>& g, const std::vector<T>& before, const T* before_at,
-                   const T* bias = nullptr) {
+template <class T> void check_product(const GemmArgs<T>& g, const T* before, const T* bias = nullptr) {
   const double eps = std::numeric_limits<T>::epsilon();
   const double terms = static_cast<double>(g.k * g.segments + 4);
   Index bad = 0;
