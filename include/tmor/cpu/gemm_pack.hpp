@@ -15,7 +15,7 @@ TMOR_BEGIN
 namespace cpu {
 
 /// What a thread's scratch memory is for: uses that nest never share a buffer.
-enum class Scratch { pack_a, pack_b, partial, conv, count };
+enum class Scratch { pack_a, pack_b, partial, conv, mix, count };
 
 namespace detail {
 
@@ -71,8 +71,13 @@ struct KPlan {
 
   KPlan(Index k_, Index segments_) : k(k_), segments(segments_) {
     parts = k > kTerms ? (k + kTerms - 1) / kTerms : 1;
-    step = parts > 1 ? (k + parts - 1) / parts : k > 0 ? kTerms / k : 1;
-    if (parts == 1 && step > kMaxSegments) step = kMaxSegments;
+    if (parts > 1) {
+      step = (k + parts - 1) / parts;
+      return;
+    }
+    const Index most = k < kTerms / kMaxSegments ? kMaxSegments : kTerms / (k > 0 ? k : 1);
+    const Index even = (segments + most - 1) / most;
+    step = even > 1 ? (segments + even - 1) / even : most;
   }
   Index terms() const { return k * segments; }
   Index blocks() const { return parts > 1 ? segments * parts : (segments + step - 1) / step; }
