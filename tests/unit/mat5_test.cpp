@@ -15,7 +15,7 @@ TEST_CASE("what SciPy writes is read, plain and compressed") {
     CAPTURE(name);
     const auto m = io::read_mat5(golden(name));
     CHECK(m.at("x").shape == Shape{2, 3});
-    for (int i = 0; i < 6; ++i) CHECK(m.at("x").array.as<double>()[i] == i + 0.5);
+    for (std::size_t i = 0; i < 6; ++i) CHECK(m.at("x").array.as<double>()[i] == double(i) + 0.5);
     CHECK(m.at("single").array.as<float>()[1] == 2);
     CHECK(m.at("bytes").array.as<std::uint8_t>()[1] == 2);
     CHECK(m.at("wide").array.as<std::int64_t>()[0] == -(std::int64_t{1} << 62));
@@ -24,7 +24,7 @@ TEST_CASE("what SciPy writes is read, plain and compressed") {
     CHECK(m.at("text").text == "caf\u00e9 \U0001f600");
     CHECK(m.at("rows").text == "abc\ndef");
     CHECK(m.at("empty").shape == Shape{0, 3});
-    for (int i = 0; i < 24; ++i) CHECK(m.at("cube").array.as<double>()[i] == i);
+    for (std::size_t i = 0; i < 24; ++i) CHECK(m.at("cube").array.as<double>()[i] == double(i));
     REQUIRE(m.at("names").cells.size() == 2);
     CHECK(m.at("names").cells[1].text == "three");
     CHECK(m.at("record").fields.at("a").at(0).array.as<double>()[0] == 1.5);

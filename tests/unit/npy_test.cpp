@@ -14,13 +14,14 @@ TEST_CASE("every element type NumPy writes is read") {
                                                  {"i1", DType::i32}, {"i2", DType::i32}, {"i4", DType::i32},
                                                  {"i8", DType::i64}, {"u1", DType::u8},  {"u2", DType::i32},
                                                  {"u4", DType::i64}, {"u8", DType::i64}};
-  for (const auto& [code, dtype] : types) {
+  for (const auto& type : types) {
+    const std::string code = type.first;
     CAPTURE(code);
-    const auto a = io::read_npy(golden(std::string("io/a_") + code + ".npy"));
-    CHECK(a.dtype() == dtype);
+    const auto a = io::read_npy(golden("io/a_" + code + ".npy"));
+    CHECK(a.dtype() == type.second);
     CHECK(a.shape() == Shape{2, 3});
     const auto f = a.convert_to<float>();
-    for (int i = 0; i < 6; ++i) CHECK(f.as<float>()[i] == float(i));
+    for (std::size_t i = 0; i < 6; ++i) CHECK(f.as<float>()[i] == float(i));
   }
   const auto b = io::read_npy(golden("io/bool.npy"));
   CHECK(b.as<bool>()[0] == false);
@@ -34,7 +35,7 @@ TEST_CASE("byte order, Fortran order, versions, scalars and empty arrays") {
   CHECK(big2.as<std::int32_t>()[0] == -3);
   const auto fortran = io::read_npy(golden("io/fortran.npy"));
   CHECK(fortran.shape() == Shape{2, 3, 4});
-  for (int i = 0; i < 24; ++i) CHECK(fortran.as<std::int32_t>()[i] == i);
+  for (std::size_t i = 0; i < 24; ++i) CHECK(fortran.as<std::int32_t>()[i] == int(i));
   CHECK(io::read_npy(golden("io/version2.npy")).as<float>()[4] == 4);
   CHECK(io::read_npy(golden("io/version3.npy")).as<float>()[4] == 4);
   const auto scalar = io::read_npy(golden("io/scalar.npy"));

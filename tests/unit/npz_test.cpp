@@ -18,7 +18,7 @@ TEST_CASE("stored and deflated archives of NumPy are read") {
     CHECK_FALSE(npz.contains("ramp.npy"));
     const auto ramp = npz.array("ramp");
     CHECK(ramp.shape() == Shape{2, 3});
-    for (int i = 0; i < 6; ++i) CHECK(ramp.as<float>()[i] == float(i));
+    for (std::size_t i = 0; i < 6; ++i) CHECK(ramp.as<float>()[i] == float(i));
   }
   const auto all = io::read_npz(golden("io/deflate.npz"));
   CHECK(all.size() == 2);
