@@ -5,7 +5,7 @@
 #include <limits>
 #include <vector>
 
-#include "tmor/core/pack_io.hpp"
+#include "tmor/core/pack_convert.hpp"
 
 using namespace tmor;
 

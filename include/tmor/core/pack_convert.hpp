@@ -1,5 +1,5 @@
 #pragma once
-/// @file pack_io.hpp
+/// @file pack_convert.hpp
 /// Vectors from and to memory of another element type: `load_as<Pack<float>>(p)` reads bf16, f16, double,
 /// integers or bool as floats, `store_as(p, v)` rounds and writes. `V` may be float or double too, so that
 /// one loop body serves packs and their tail.
