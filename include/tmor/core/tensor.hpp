@@ -140,6 +140,23 @@ template <class T = float, class Device = Cpu> class Tensor {
     return v;
   }
 
+  /// All elements, row-major, on the host.
+  std::vector<T> to_vector() const requires(!std::is_same_v<T, bool>) {
+    std::vector<T> v(static_cast<std::size_t>(numel()));
+    read(v.data());
+    return v;
+  }
+  /// Copies all elements, row-major, to host memory for `numel()` values.
+  void read(T* host) const {
+    if (is_contiguous()) {
+      copy_to_host(Device{}, host, data(), numel());
+    } else {
+      Tensor t = empty(shape());
+      copy_into(Device{}, t, *this);
+      copy_to_host(Device{}, host, t.data(), numel());
+    }
+  }
+
   /// Another view on the same memory; gradients do not flow (ops/movement.hpp wraps this with the tape).
   Tensor as_strided(const Shape& shape, const Shape& strides, Index offset) const {
     auto b = make_ref<detail::TensorBody>();

@@ -1,0 +1,71 @@
+#pragma once
+/// @file matmul.hpp
+/// How tensors become calls of the CPU gemm: strides are passed on, batch dimensions merged, nothing is
+/// copied unless C's columns are not contiguous.
+
+#include "tmor/core/tensor.hpp"
+#include "tmor/cpu/gemm.hpp"
+#include "tmor/cpu/loop.hpp"
+#include "tmor/cpu/pointwise.hpp"
+
+TMOR_BEGIN
+
+namespace cpu {
+
+/// A's, B's and C's sizes and strides for C (..., m, n) = A (..., m, k) B (..., k, n), batches broadcast.
+template <class T> struct MatmulCall {
+  GemmArgs<T> g;
+  GemmBatch batch;
+
+  MatmulCall(const Tensor<T, Cpu>& c, const Tensor<T, Cpu>& a, const Tensor<T, Cpu>& b, T beta) {
+    const int r = c.rank();
+    g.m = c.shape()[r - 2];
+    g.n = c.shape()[r - 1];
+    g.k = a.shape()[a.rank() - 1];
+    g.a = a.data();
+    g.a_row = a.strides()[a.rank() - 2];
+    g.a_col = a.strides()[a.rank() - 1];
+    g.b = b.data();
+    g.b_row = b.strides()[b.rank() - 2];
+    g.b_col = b.strides()[b.rank() - 1];
+    g.c = c.mutable_data();
+    g.c_row = c.strides()[r - 2];
+    g.beta = beta;
+    auto leading = [](const Shape& s) {
+      Shape out;
+      for (int d = 0; d + 2 < s.rank(); ++d) out.push_back(s[d]);
+      return out;
+    };
+    LoopPlan plan(leading(c.shape()));
+    plan.add(leading(a.shape()), leading(a.strides()));
+    plan.add(leading(b.shape()), leading(b.strides()));
+    plan.add(leading(c.shape()), leading(c.strides()));
+    plan.merge();
+    int last = plan.rank - 1;
+    // One long product instead of many short ones where B is shared and the rows of A and C follow on.
+    if (plan.stride[1][last] == 0 && plan.stride[0][last] == g.m * g.a_row &&
+        plan.stride[2][last] == g.m * g.c_row) {
+      g.m *= plan.size[last];
+      --last;
+    }
+    for (int d = 0; d <= last; ++d)
+      batch.add(plan.size[d], plan.stride[0][d], plan.stride[1][d], plan.stride[2][d]);
+  }
+};
+
+}  // namespace cpu
+
+/// C = A B + beta C over broadcast batches; the columns of `c` must be contiguous.
+template <class T, class Epilogue = cpu::NoEpilogue>
+void run_matmul(Cpu, const Tensor<T, Cpu>& c, const Tensor<T, Cpu>& a, const Tensor<T, Cpu>& b, T beta = 0,
+                const Epilogue& epilogue = {}) {
+  if (c.numel() == 0) return;
+  const cpu::MatmulCall<T> call(c, a, b, beta);
+  if (call.batch.items() == 1) {
+    cpu::gemm(call.g, epilogue);
+  } else {
+    cpu::gemm_batched(call.g, call.batch, epilogue);
+  }
+}
+
+TMOR_END

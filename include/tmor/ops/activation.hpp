@@ -1,0 +1,107 @@
+#pragma once
+/// @file activation.hpp
+/// Activations by name, for layers that fuse one into their last pass.
+
+#include "tmor/cpu/matmul.hpp"
+#include "tmor/ops/elementwise.hpp"
+
+TMOR_BEGIN
+
+/// The activation a layer ends with.
+enum class Activation { none, relu, gelu, gelu_tanh, quick_gelu, silu, tanh, sigmoid };
+
+/// Applies `act` as an operation of its own.
+template <class T, class Device> Tensor<T, Device> activate(const Tensor<T, Device>& x, Activation act) {
+  switch (act) {
+    case Activation::none:
+      return x;
+    case Activation::relu:
+      return relu(x);
+    case Activation::gelu:
+      return gelu(x);
+    case Activation::gelu_tanh:
+      return gelu_tanh(x);
+    case Activation::quick_gelu:
+      return quick_gelu(x);
+    case Activation::silu:
+      return silu(x);
+    case Activation::tanh:
+      return tanh(x);
+    case Activation::sigmoid:
+      return sigmoid(x);
+  }
+  detail::fail<Error>("[activate] unknown activation");
+}
+
+namespace fn {
+/// dy where the output of a relu is positive.
+struct ReluBackward {
+  static constexpr const char* name = "relu_backward";
+  template <class V> TMOR_HD V operator()(V dy, V y) const { return select(y > V(0), dy, V(0)); }
+};
+}  // namespace fn
+
+namespace detail {
+template <class T, class Device>
+Tensor<T, Device> relu_backward(const Tensor<T, Device>& dy, const Tensor<T, Device>& y) {
+  auto dz = Tensor<T, Device>::empty(dy.shape());
+  run_pointwise<compute_t<T>>(Device{}, fn::ReluBackward{}, dz, dy, y);
+  return dz;
+}
+}  // namespace detail
+
+namespace cpu {
+
+/// The gemm's hook of `linear`: c = act(c + bias) on finished elements.
+template <class T> struct BiasActivation {
+  const T* bias;
+  Activation act;
+
+  void operator()(T* c, Index, Index col, Index count) const {
+    switch (act) {
+      case Activation::none:
+        return apply(c, col, count, [](auto x) { return x; });
+      case Activation::relu:
+        return apply(c, col, count, fn::Relu{});
+      case Activation::gelu:
+        return apply(c, col, count, fn::Gelu{});
+      case Activation::gelu_tanh:
+        return apply(c, col, count, fn::GeluTanh{});
+      case Activation::quick_gelu:
+        return apply(c, col, count, fn::QuickGelu{});
+      case Activation::silu:
+        return apply(c, col, count, fn::Silu{});
+      case Activation::tanh:
+        return apply(c, col, count, fn::Tanh{});
+      case Activation::sigmoid:
+        return apply(c, col, count, fn::Sigmoid{});
+    }
+  }
+
+ private:
+  template <class F> void apply(T* c, Index col, Index count, F f) const {
+    using V = Pack<T>;
+    const RowIn<T> in{c, 1}, b{bias + col, 1};
+    const RowOut<T> out{c, 1};
+    for_lanes<T>(0, count, [&](Index i, Index n, auto full) {
+      V v = in.template load<V, full.value>(i, n);
+      if (bias) v += b.template load<V, full.value>(i, n);
+      out.template store<full.value>(i, n, V(f(v)));
+    });
+  }
+};
+
+}  // namespace cpu
+
+/// y (rows, out) = act(x (rows, in) wt (in, out) + bias).
+template <class T>
+void run_linear(Cpu, const Tensor<T, Cpu>& y, const Tensor<T, Cpu>& x, const Tensor<T, Cpu>& wt,
+                const T* bias, Activation act) {
+  if (!bias && act == Activation::none) {
+    run_matmul(Cpu{}, y, x, wt);
+  } else {
+    run_matmul(Cpu{}, y, x, wt, T(0), cpu::BiasActivation<T>{bias, act});
+  }
+}
+
+TMOR_END
