@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <random>
 
+#include "support/files.hpp"
+
 using namespace tmor;
 using Token = BpeTokenizer::Token;
 
@@ -18,15 +20,8 @@ BpeTokenizer trained(std::vector<std::string> corpus, Index merges, Index min_co
 Token byte(char c) { return 3 + static_cast<unsigned char>(c); }
 
 std::string complaint(std::string_view text) {
-  try {
-    BpeTokenizer::parse(text, "t.bpe");
-  } catch (const IoError& e) {
-    return e.what();
-  }
-  return "";
+  return test::message<IoError>([&] { BpeTokenizer::parse(text, "t.bpe"); });
 }
-
-bool contains(const std::string& s, std::string_view part) { return s.find(part) != std::string::npos; }
 
 std::vector<std::string> pieces(std::string_view text) {
   std::vector<std::string> out;
@@ -171,18 +166,18 @@ TEST_CASE("bpe: refused input") {
   CHECK_THROWS_AS(t.decode(outside), Error);
   CHECK_THROWS_AS(t.decode(negative), Error);
 
-  CHECK(contains(complaint(""), "t.bpe: not a tokenizer file"));
-  CHECK(contains(complaint("{\"model\":1}"), "not a tokenizer file"));
-  CHECK(contains(complaint("tmor-bpe 1 "), "line 1: the file ends early"));
+  CHECK(test::contains(complaint(""), "t.bpe: not a tokenizer file"));
+  CHECK(test::contains(complaint("{\"model\":1}"), "not a tokenizer file"));
+  CHECK(test::contains(complaint("tmor-bpe 1 "), "line 1: the file ends early"));
   for (const char* count : {"", "x", "-1", "2x", "99999999999999999999", "2000000000"})
-    CHECK(contains(complaint("tmor-bpe 1 " + std::string(count) + "\n"), "bad number of merges"));
-  CHECK(contains(complaint("tmor-bpe 1 2\na b\n"), "line 3: the file ends early"));
-  CHECK(contains(complaint("tmor-bpe 1 1\nab\n"), "line 2: not two tokens"));
-  CHECK(contains(complaint("tmor-bpe 1 1\nab c\n"), "no earlier line makes"));
-  CHECK(contains(complaint("tmor-bpe 1 1\na \n"), "no earlier line makes"));
-  CHECK(contains(complaint("tmor-bpe 1 2\na b\na b\n"), "line 3: the same merge twice"));
-  CHECK(contains(complaint("tmor-bpe 1 1\na b\nc d\n"), "line 3: more lines"));
-  CHECK(contains(complaint("tmor-bpe 1 1\n" + std::string(5000, 'a') + " b\n"), "not two tokens"));
+    CHECK(test::contains(complaint("tmor-bpe 1 " + std::string(count) + "\n"), "bad number of merges"));
+  CHECK(test::contains(complaint("tmor-bpe 1 2\na b\n"), "line 3: the file ends early"));
+  CHECK(test::contains(complaint("tmor-bpe 1 1\nab\n"), "line 2: not two tokens"));
+  CHECK(test::contains(complaint("tmor-bpe 1 1\nab c\n"), "no earlier line makes"));
+  CHECK(test::contains(complaint("tmor-bpe 1 1\na \n"), "no earlier line makes"));
+  CHECK(test::contains(complaint("tmor-bpe 1 2\na b\na b\n"), "line 3: the same merge twice"));
+  CHECK(test::contains(complaint("tmor-bpe 1 1\na b\nc d\n"), "line 3: more lines"));
+  CHECK(test::contains(complaint("tmor-bpe 1 1\n" + std::string(5000, 'a') + " b\n"), "not two tokens"));
 }
 
 TEST_CASE("bpe: damaged files never crash") {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <random>
 
+#include "support/files.hpp"
 #include "tmor/skeleton/joint_map.hpp"
 
 using namespace tmor;
@@ -12,17 +13,6 @@ namespace {
 Index pos(const LayoutPtr& l, const char* joint) { return l->at(joint); }
 
 std::size_t u(Index i) { return static_cast<std::size_t>(i); }
-
-template <class F> std::string message(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
-
-bool contains(const std::string& s, std::string_view part) { return s.find(part) != std::string::npos; }
 
 /// One frame through a map.
 struct Mapped {
@@ -89,9 +79,10 @@ TEST_CASE("layouts: orders and bones as published") {
 }
 
 TEST_CASE("layouts: unknown names suggest the nearest") {
-  CHECK(contains(message([] { joint_layout("coco_17"); }), "'coco17'"));
-  CHECK(contains(message([] { joint_layout("NTU25x"); }), "'ntu25'"));
-  CHECK(contains(message([] { joint_layout("penn13")->at("left_wirst"); }), "'left_wrist'"));
+  CHECK(test::contains(test::message<Error>([] { joint_layout("coco_17"); }), "'coco17'"));
+  CHECK(test::contains(test::message<Error>([] { joint_layout("NTU25x"); }), "'ntu25'"));
+  CHECK(
+      test::contains(test::message<Error>([] { joint_layout("penn13")->at("left_wirst"); }), "'left_wrist'"));
   CHECK(joint_layout("penn13")->find("nose") == -1);
   CHECK_THROWS_AS(joint_layout(std::string(1000000, 'x')), Error);
   CHECK(edit_distance("kitten", "sitting") == 3);
@@ -105,9 +96,9 @@ TEST_CASE("layouts: a user's layout, and what is refused") {
   CHECK(l->root == 0);
   CHECK(l->mirror == std::vector<Index>{0, 2, 1});
   const auto refused = [](LayoutSpec s, std::string_view why) {
-    const std::string m = message([&] { make_layout(s); });
+    const std::string m = test::message<Error>([&] { make_layout(s); });
     CAPTURE(m);
-    CHECK(contains(m, why));
+    CHECK(test::contains(m, std::string(why)));
   };
   refused({"", {{"a", ""}}}, "name is empty");
   refused({"x", {}}, "0 joints");
@@ -241,5 +232,5 @@ TEST_CASE("joint map: refused input") {
   CHECK_THROWS_AS(m.apply(x, s, -1, 2, y, t), ShapeError);
   CHECK_THROWS_AS(make_map(nullptr, m.to), Error);
   const auto odd = make_layout({"odd", {{"knob", ""}}});
-  CHECK(contains(message([&] { make_map(odd, m.to); }), "gives no joint"));
+  CHECK(test::contains(test::message<Error>([&] { make_map(odd, m.to); }), "gives no joint"));
 }

@@ -1,8 +1,10 @@
-#include "tmor/text/prompts.hpp"
-
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <set>
+
+#include "support/files.hpp"
+#include "tmor/text/prompt_file.hpp"
 
 using namespace tmor;
 
@@ -67,4 +69,44 @@ TEST_CASE("prompts: what a book may not be") {
   refused([](PromptBook& b) { b.classes[1].label = "squat"; });
   Rng rng(1);
   CHECK_THROWS_AS(random_prompt(kBook, ClassText{}, rng), Error);
+}
+
+TEST_CASE("prompts: books are read from JSON") {
+  const auto b = parse_prompt_book(R"({"templates": ["a {}"], "description_templates": ["who {}"],
+      "classes": [{"label": "x", "names": ["xing"], "descriptions": ["bends"]}, {"label": "y", "names": ["ying"]}]})",
+                                   "b.json");
+  CHECK(all_prompts(b, b.find("x")) == std::vector<std::string>{"a xing", "who bends"});
+  CHECK(all_prompts(b, b.find("y")) == std::vector<std::string>{"a ying"});
+  const auto complaint = [](const char* text) {
+    return test::message<Error>([&] { parse_prompt_book(text, "b.json"); });
+  };
+  CHECK(test::contains(complaint("[]"), "b.json: an object expected"));
+  CHECK(test::contains(complaint("{}"), "\"templates\" is missing"));
+  CHECK(test::contains(complaint(R"({"templates": "a {}"})"), "templates: a list of strings expected"));
+  CHECK(test::contains(complaint(R"({"templates": ["a {}", 3]})"), "templates[1]: a string expected"));
+  CHECK(test::contains(complaint(R"({"templates": ["a {}"], "classes": {}})"), "classes: a list expected"));
+  CHECK(test::contains(complaint(R"({"templates": ["a {}"], "classes": [3]})"),
+                       "classes[0]: an object expected"));
+  CHECK(test::contains(complaint(R"({"templates": ["a {}"], "classes": [{"label": "x"}]})"),
+                       "\"names\" is missing"));
+  CHECK(test::contains(complaint(R"({"templates": ["a {}"], "classes": []})"), "0 classes"));
+}
+
+TEST_CASE("prompts: the captions of Penn Action are complete") {
+  const auto project = std::filesystem::absolute(__FILE__).parent_path().parent_path().parent_path();
+  const auto book = read_prompt_book((project / "examples/penn_action/captions.json").string());
+  CHECK(book.templates.size() >= 8);
+  CHECK(book.description_templates.size() >= 8);
+  CHECK(book.classes.size() == 15);
+  std::set<std::string> captions;
+  std::size_t count = 0;
+  for (const char* label : {"baseball_pitch", "baseball_swing", "bench_press", "bowl", "clean_and_jerk",
+                            "golf_swing", "jump_rope", "jumping_jacks", "pullup", "pushup", "situp", "squat",
+                            "strum_guitar", "tennis_forehand", "tennis_serve"}) {
+    const auto& c = book.find(label);
+    CHECK(c.names.size() >= 4);
+    CHECK(c.descriptions.size() >= 6);
+    for (const auto& caption : all_prompts(book, c)) captions.insert(caption), ++count;
+  }
+  CHECK(captions.size() == count);  // no caption belongs to two classes
 }

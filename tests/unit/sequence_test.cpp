@@ -4,20 +4,15 @@
 
 #include <limits>
 
+#include "support/files.hpp"
+
 using namespace tmor;
 
 namespace {
 
 std::string complaint(const SkeletonSequence& s) {
-  try {
-    s.check("clip 7");
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
+  return test::message<Error>([&] { s.check("clip 7"); });
 }
-
-bool contains(const std::string& s, std::string_view part) { return s.find(part) != std::string::npos; }
 
 }  // namespace
 
@@ -45,45 +40,45 @@ TEST_CASE("sequence: what check refuses") {
   const auto good = SkeletonSequence::make(joint_layout("penn13"), 1, 4, 2);
   auto s = good;
   s.xyz.pop_back();
-  CHECK(contains(complaint(s), "clip 7: 103 coordinates"));
+  CHECK(test::contains(complaint(s), "clip 7: 103 coordinates"));
   s = good;
   s.frames = 0;
-  CHECK(contains(complaint(s), "0 frames"));
+  CHECK(test::contains(complaint(s), "0 frames"));
   s = good;
   s.channels = 4;
-  CHECK(contains(complaint(s), "4 coordinates a joint"));
+  CHECK(test::contains(complaint(s), "4 coordinates a joint"));
   s = good;
   s.layout = joint_layout("coco17");
-  CHECK(contains(complaint(s), "layout coco17 has 17"));
+  CHECK(test::contains(complaint(s), "layout coco17 has 17"));
   s = good;
   s.layout = nullptr;
-  CHECK(contains(complaint(s), "no layout"));
+  CHECK(test::contains(complaint(s), "no layout"));
   s = good;
   s.frames = std::numeric_limits<Index>::max();
-  CHECK(contains(complaint(s), "is more than"));
+  CHECK(test::contains(complaint(s), "is more than"));
   s = good;
   *s.state(0, 2, 3) = 3;
-  CHECK(contains(complaint(s), "frame 2, joint 'left_elbow'"));
+  CHECK(test::contains(complaint(s), "frame 2, joint 'left_elbow'"));
   for (const float bad :
        {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
         std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::signaling_NaN()}) {
     s = good;
     *s.state(0, 3, 12) = kObserved;
     s.point(0, 3, 12)[1] = bad;
-    CHECK(contains(complaint(s), "joint 'right_ankle': coordinate is NaN or infinite"));
+    CHECK(test::contains(complaint(s), "joint 'right_ankle': coordinate is NaN or infinite"));
     s = good;
     s.fps = bad;
-    CHECK(contains(complaint(s), "fps"));
+    CHECK(test::contains(complaint(s), "fps"));
   }
   s = good;
   s.height = -1;
-  CHECK(contains(complaint(s), "height"));
+  CHECK(test::contains(complaint(s), "height"));
 }
 
 TEST_CASE("sequence: missing joints are zero") {
   auto s = SkeletonSequence::make(joint_layout("penn13"), 1, 2, 2);
   s.point(0, 1, 4)[0] = 3;
-  CHECK(contains(complaint(s), "missing but not zero"));
+  CHECK(test::contains(complaint(s), "missing but not zero"));
   s.zero_missing_();
   CHECK(complaint(s) == "");
   CHECK(s.point(0, 1, 4)[0] == 0);
