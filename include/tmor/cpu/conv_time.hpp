@@ -5,6 +5,7 @@
 /// tap: no im2col. Only the frames of one block of the output are copied, with their zero padding, where they
 /// stay in cache.
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -61,14 +62,52 @@ template <class T> Index padded_row(Index c) {
   return c * static_cast<Index>(sizeof(T)) % 1024 == 0 ? c + 16 : c;
 }
 
+/// A number of frames of about `rows` rows, such that `frames` fall into nearly equal blocks.
+inline Index block_of_rows(Index frames, Index v, Index rows) {
+  const Index most = std::max(Index{1}, rows / std::max(v, Index{1}));
+  const Index blocks = (frames + most - 1) / most;
+  return (frames + blocks - 1) / blocks;
+}
+
 /// Frames of output a task computes: some 400 rows, but fewer when there would be less than about 16 tasks.
 inline Index block_frames(Index clips, Index frames, Index v) {
-  Index block = 400 / (v > 0 ? v : 1) + 1;
-  const Index fair = (frames * clips + 15) / 16;
-  if (block > fair) block = fair < 4 ? 4 : fair;
-  const Index blocks = (frames + block - 1) / block;
-  return blocks > 0 ? (frames + blocks - 1) / blocks : 1;
+  const Index fair = std::max(Index{4}, (frames * clips + 15) / 16);
+  return block_of_rows(frames, v, std::min(Index{400}, fair * v));
 }
+
+/// The frames of x that a block of output needs, copied so that every tap reads consecutive rows: for each
+/// remainder of the padded frame number by the stride that some tap needs, its frames in turn.
+template <class T> struct ShiftedFrames {
+  ConvTime s;
+  Index row, reach, frames;   ///< distance of rows; frames beyond the block's own; frames a remainder
+  std::vector<Index> offset;  ///< where each tap starts in the copy
+  std::vector<char> needed;   ///< remainders
+
+  /// For blocks of up to `block` frames of output.
+  ShiftedFrames(const ConvTime& sizes, Index block)
+      : s(sizes),
+        row(padded_row<T>(s.c_in)),
+        reach((s.taps - 1) * s.dilation / s.stride),
+        frames(block + reach),
+        needed(static_cast<std::size_t>(s.stride), 0) {
+    for (Index tap = 0; tap < s.taps; ++tap) {
+      const Index from = tap * s.dilation;
+      needed[static_cast<std::size_t>(from % s.stride)] = 1;
+      offset.push_back((from % s.stride * frames + from / s.stride) * s.v * row);
+    }
+  }
+
+  /// The copy for output frames [t0, t1) of the clip at `x`, in the calling thread's scratch memory.
+  const T* gather(const T* x, Index t0, Index t1) const {
+    T* copy = scratch<T>(Scratch::conv, s.stride * frames * s.v * row);
+    for (Index phase = 0; phase < s.stride; ++phase) {
+      if (!needed[static_cast<std::size_t>(phase)]) continue;
+      gather_frames(x, s.t, s.v, s.c_in, t0 * s.stride + phase - s.pad, s.stride, t1 - t0 + reach,
+                    copy + phase * frames * s.v * row, row);
+    }
+    return copy;
+  }
+};
 
 /// Packs the weights of the chosen taps (offsets `at`) for products by (k x n) matrices of the given strides.
 template <class T>
@@ -88,22 +127,13 @@ void conv_time(const ConvTime& s, const T* x, const T* w, T* y, const Epilogue& 
   s.check();
   const Index t_out = s.t_out(), rows = t_out * s.v;
   if (s.n == 0 || rows == 0 || s.c_out == 0) return;
-  // A task's copy of x: for each remainder of the frame number by the stride that some tap needs, the frames
-  // in turn; a tap then reads consecutive rows.
   const Index block = detail::block_frames(s.n, t_out, s.v), blocks = (t_out + block - 1) / block;
-  const Index reach = (s.taps - 1) * s.dilation / s.stride, frames = block + reach;
-  const Index row = detail::padded_row<T>(s.c_in);
-  std::vector<Index> taps_x, taps_w;
-  std::vector<char> needed(static_cast<std::size_t>(s.stride), 0);
-  for (Index tap = 0; tap < s.taps; ++tap) {
-    const Index from = tap * s.dilation;
-    needed[static_cast<std::size_t>(from % s.stride)] = 1;
-    taps_x.push_back((from % s.stride * frames + from / s.stride) * s.v * row);
-    taps_w.push_back(tap * s.c_in * s.c_out);
-  }
-  GemmArgs<T> g{.n = s.c_out, .k = s.c_in, .a_row = row, .a_col = 1, .c_row = s.c_out};
+  const detail::ShiftedFrames<T> shifted(s, block);
+  std::vector<Index> taps_w;
+  for (Index tap = 0; tap < s.taps; ++tap) taps_w.push_back(tap * s.c_in * s.c_out);
+  GemmArgs<T> g{.n = s.c_out, .k = s.c_in, .a_row = shifted.row, .a_col = 1, .c_row = s.c_out};
   g.segments = s.taps;
-  g.a_segments = taps_x.data();
+  g.a_segments = shifted.offset.data();
   g.b_segments = taps_w.data();
   if (s.c_in == 0) {
     g.m = s.n * rows;
@@ -112,19 +142,11 @@ void conv_time(const ConvTime& s, const T* x, const T* w, T* y, const Epilogue& 
   }
   const Panels<T> panels = detail::pack_taps(w, s.c_in, s.c_out, s.c_out, Index{1}, taps_w);
   parallel_for(s.n * blocks, 1, [&](Index task, Index) {
-    const Index clip = task / blocks, t0 = task % blocks * block,
-                t1 = t0 + block < t_out ? t0 + block : t_out;
-    const T* from = x + clip * s.t * s.v * s.c_in;
-    T* copy = scratch<T>(Scratch::conv, s.stride * frames * s.v * row);
-    for (Index phase = 0; phase < s.stride; ++phase) {
-      if (!needed[static_cast<std::size_t>(phase)]) continue;
-      detail::gather_frames(from, s.t, s.v, s.c_in, t0 * s.stride + phase - s.pad, s.stride, t1 - t0 + reach,
-                            copy + phase * frames * s.v * row, row);
-    }
-    GemmArgs<T> part = g;
+    const Index clip = task / blocks, t0 = task % blocks * block, t1 = std::min(t0 + block, t_out);
     const Index first_row = (clip * t_out + t0) * s.v;
+    GemmArgs<T> part = g;
     part.m = (t1 - t0) * s.v;
-    part.a = copy;
+    part.a = shifted.gather(x + clip * s.t * s.v * s.c_in, t0, t1);
     part.c = y + first_row * s.c_out;
     const auto hook = [&](T* c, Index i, Index col, Index count) { epilogue(c, first_row + i, col, count); };
     detail::gemm_block(part, panels, 0, part.m, 0, panels.count(), 0, panels.plan().blocks(), hook, false);
@@ -196,34 +218,50 @@ void conv_time_grad_input(const ConvTime& s, const T* dy, const T* w, T* dx, T b
 template <class T>
 void conv_time_grad_weight(const ConvTime& s, const T* x, const T* dy, T* dw, T beta = T(0)) {
   s.check();
-  const Index t_out = s.t_out();
-  std::vector<Index> at_x, at_dy;
-  for (Index tap = 0; tap < s.taps; ++tap) {
-    // Output frames [lo, hi) whose input frame, t * stride + shift, exists.
-    const Index shift = tap * s.dilation - s.pad;
-    const Index lo = shift < 0 ? (-shift + s.stride - 1) / s.stride : 0;
-    const Index last = s.t > shift ? (s.t - shift + s.stride - 1) / s.stride : 0,
-                hi = last < t_out ? last : t_out;
-    // One segment a clip where the frames read are consecutive, else one a frame.
-    const Index frames = s.stride == 1 && hi > lo ? hi - lo : 1;
-    at_x.clear();
-    at_dy.clear();
-    for (Index clip = 0; clip < s.n; ++clip) {
-      for (Index t = lo; t < hi; t += frames) {
-        at_x.push_back((clip * s.t + t * s.stride + shift) * s.v * s.c_in);
-        at_dy.push_back((clip * t_out + t) * s.v * s.c_out);
+  const Index t_out = s.t_out(), tap_size = s.c_in * s.c_out, size = s.taps * tap_size;
+  if (size == 0) return;
+  // A block of frames of x and dy stays in cache while all taps use it. Runs of blocks are summed apart, each
+  // into a matrix of its own, and the taps shared out in groups, so that there are about 16 tasks but not too
+  // much memory.
+  const Index block = detail::block_of_rows(t_out, s.v, KPlan::kTerms);
+  const Index blocks_a_clip = (t_out + block - 1) / block, blocks = s.v == 0 ? 0 : s.n * blocks_a_clip;
+  const Index most = (Index{1} << 22) / size;
+  const Index runs = blocks < 2 || most < 2 ? 1 : std::min({blocks, most, Index{16}});
+  const Index groups = std::min(s.taps, (15 + runs) / runs);
+  const detail::ShiftedFrames<T> shifted(s, block);
+  T* partial = scratch<T>(Scratch::partial, runs * size);
+  parallel_for(runs * groups, 1, [&](Index task, Index) {
+    const Index run = task / groups, group = task % groups;
+    const Index tap0 = group * s.taps / groups, tap1 = (group + 1) * s.taps / groups;
+    T* sum = partial + run * size;
+    const Index first = run * blocks / runs, last = (run + 1) * blocks / runs;
+    if (first == last)
+      std::memset(sum + tap0 * tap_size, 0, static_cast<std::size_t>((tap1 - tap0) * tap_size) * sizeof(T));
+    for (Index b = first; b < last; ++b) {
+      const Index clip = b / blocks_a_clip, t0 = b % blocks_a_clip * block, t1 = std::min(t0 + block, t_out);
+      const T* copy = shifted.gather(x + clip * s.t * s.v * s.c_in, t0, t1);
+      GemmArgs<T> g{.m = s.c_in, .n = s.c_out, .k = (t1 - t0) * s.v, .a_row = 1, .a_col = shifted.row};
+      g.c_row = s.c_out;
+      g.beta = b == first ? T(0) : T(1);
+      constexpr Index none[1] = {0};
+      Panels<T> panels(KPlan(g.k, 1), g.n, dy + (clip * t_out + t0) * s.v * s.c_out, s.c_out, Index{1}, none,
+                       false);
+      panels.set_packed(scratch<T>(Scratch::pack_b, panels.packed_size()));
+      panels.pack_all();
+      for (Index tap = tap0; tap < tap1; ++tap) {
+        g.a = copy + shifted.offset[static_cast<std::size_t>(tap)];
+        g.c = sum + tap * tap_size;
+        detail::gemm_block(g, panels, 0, g.m, 0, panels.count(), 0, panels.plan().blocks(), NoEpilogue{},
+                           false);
       }
     }
-    GemmArgs<T> g{.m = s.c_in, .n = s.c_out, .k = frames * s.v, .a = x, .a_row = 1, .a_col = s.c_in, .b = dy};
-    g.b_row = s.c_out;
-    g.c = dw + tap * s.c_in * s.c_out;
-    g.c_row = s.c_out;
-    g.beta = beta;
-    g.segments = static_cast<Index>(at_x.size());
-    g.a_segments = at_x.data();
-    g.b_segments = at_dy.data();
-    gemm(g);
-  }
+  });
+  parallel_for(size, Index{1} << 14, [&](Index begin, Index end) {
+    for (Index run = 1; run < runs; ++run) {
+      for (Index i = begin; i < end; ++i) partial[i] += partial[run * size + i];
+    }
+    for (Index i = begin; i < end; ++i) dw[i] = beta == T(0) ? partial[i] : partial[i] + beta * dw[i];
+  });
 }
 
 }  // namespace cpu

@@ -87,6 +87,11 @@ template <class T, int kRows, int kVectors> [[gnu::noinline]] void tile(const Ti
   constexpr int kLanes = Tile<T>::kLanes;
   Vec<T> sum[kRows][kVectors] = {};
   const Index a_row = t.a_row, a_col = t.a_col, b_row = t.b_row;
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {  // C on its way while the sums form
+    __builtin_prefetch(t.c + i * t.c_row, 1);
+    __builtin_prefetch(t.c + i * t.c_row + kVectors * kLanes - 1, 1);
+  }
   for (Index s = 0; s < t.segments; ++s) {
     const T* a = t.a + t.a_segments[s];
     const T* b = t.b + t.b_segments[s];
