@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Builds and runs the tests, from a bare clone, with one command:
+#
+#   tests/run.sh [--full] [--jobs N]
+#
+# Without options: everything for this machine's processor, the programs that use tmor from outside, the readers
+# under AddressSanitizer and UBSan (at most 20 minutes on 2 cores). --full adds clang, the SSE2 and AVX2 builds,
+# every test under ASan and UBSan, the threads under TSan, -ffast-math, nvcc and aarch64 (at most 60 minutes).
+# Debian packages that are missing are installed (as root or with sudo). What is built lies in build/native and
+# build/stages. The last thing printed is the summary of ctest; the exit status is 0 only if all passed.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root"
+build=build/native
+full=0
+jobs=$(nproc)
+
+usage() { sed -n '2,/^set/{/^# \{0,1\}/s///p}' "$0"; }
+while [ $# -gt 0 ]; do
+  case $1 in
+    --full) full=1 ;;
+    --jobs) jobs=${2:?--jobs needs a number} && shift ;;
+    --jobs=*) jobs=${1#*=} ;;
+    -h | --help) usage && exit 0 ;;
+    *) echo "tests/run.sh: unknown option $1 (see --help)" >&2 && exit 2 ;;
+  esac
+  shift
+done
+[[ $jobs =~ ^[1-9][0-9]*$ ]] || { echo "tests/run.sh: --jobs needs a number, not '$jobs'" >&2; exit 2; }
+export TMOR_JOBS=$jobs
+
+# ---- Packages -------------------------------------------------------------------------------------------------
+
+missing=()
+need() { # <Debian package> <its command or a file of it>
+  command -v "$2" >/dev/null || [ -e "$2" ] || missing+=("$1")
+}
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    if [ -t 0 ]; then sudo "$@"; else sudo -n "$@"; fi
+  else
+    return 1
+  fi
+}
+install_missing() {
+  [ ${#missing[@]} -gt 0 ] || return 0
+  command -v apt-get >/dev/null || { echo "missing, and there is no apt-get to install them: ${missing[*]}" >&2; return 1; }
+  echo "installing ${missing[*]}"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 update &&
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 \
+      install --no-install-recommends "${missing[@]}" >/dev/null || {
+    echo "could not install; as root: apt-get update && apt-get install ${missing[*]}" >&2
+    return 1
+  }
+}
+
+need cmake cmake
+need ninja-build ninja
+need g++ g++
+need python3 python3
+need pkg-config pkg-config
+need doctest-dev /usr/include/doctest/doctest.h
+need libeigen3-dev /usr/include/eigen3/Eigen/Core
+need libstb-dev /usr/include/stb/stb_image.h
+need nlohmann-json3-dev /usr/include/nlohmann/json.hpp
+need libcli11-dev /usr/include/CLI/CLI.hpp
+need zlib1g-dev /usr/include/zlib.h
+if grep -rqs "<benchmark/benchmark.h>" bench; then need libbenchmark-dev /usr/include/benchmark/benchmark.h; fi
+if [ $full = 1 ]; then need clang clang++; fi
+install_missing
+if [ $full = 1 ]; then # without these the stage is skipped, and says so
+  missing=()
+  need g++-aarch64-linux-gnu aarch64-linux-gnu-g++
+  need qemu-user-static qemu-aarch64-static
+  install_missing || true
+fi
+
+# ---- Build, test, summary -------------------------------------------------------------------------------------
+
+stages="readers;emulated_cuda"
+if [ $full = 1 ]; then stages="emulated_cuda;clang;sse2;avx2;fast_math;asan;tsan;aarch64;nvcc"; fi
+
+failed=0
+cmake -S . -B $build -G Ninja -DTMOR_WERROR=ON -DTMOR_STAGES="$stages"
+cmake --build $build --parallel "$jobs" -- -k 0 || failed=1 # what was not built fails below, by name
+if [ $full = 1 ]; then bash bench/compile/run.sh || failed=1; fi
+
+log=$build/ctest.log
+ctest --test-dir $build -j "$jobs" --output-on-failure --no-tests=error 2>&1 | tee $log | sed -u '/^[0-9]*% tests passed/,$d' ||
+  failed=1
+
+awk '/^\[tmor\]/ { programs++; cases += $2; assertions += $4 }
+     END { print programs + 0, "runs of test programs,", cases + 0, "test cases,", assertions + 0, "assertions" }' \
+  $build/Testing/Temporary/LastTest.log
+grep -h '^skipped: ' $build/Testing/Temporary/LastTest.log | sort -u || true
+echo
+sed -n '/^[0-9]*% tests passed/,$p' $log
+exit $failed

@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# One whole build with other flags or another compiler, in build/stages/NAME, and its tests: stage.sh NAME.
+# Exit status 77: skipped, with the reason printed. TMOR_JOBS: how many jobs at once.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+stage=${1:?usage: stage.sh NAME}
+jobs=${TMOR_JOBS:-$(nproc)}
+build=$root/build/stages/$stage
+unset CXX CXXFLAGS LDFLAGS
+
+# Tests are chosen by the headers they name, so that a new test joins its stages by itself.
+readers='tmor/(io|data|text)/'
+numeric='tmor/(core/(math|pack|dual|dtype|rows|team)|cpu/|ops/|losses/|tmor)'
+math='tmor/core/(math|pack|dual)|tmor/cpu/pointwise'
+threaded='tmor/(core/(parallel|alloc|storage|ref)|cpu/|data/|dist/|train/)'
+
+skip() { echo "skipped: $stage: $*"; exit 77; }
+has() { command -v "$1" >/dev/null; }
+
+configure() { # <arguments of cmake>...
+  cmake -S "$root" -B "$build" -G Ninja -DTMOR_BUILD_EXAMPLES=OFF -DTMOR_BUILD_BENCH=OFF "$@"
+}
+# Sanitized code is built at -O1: it is as telling as -O2 and builds in half the time.
+sanitized=(-DCMAKE_BUILD_TYPE=RelWithDebInfo "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1")
+compile() { nice cmake --build "$build" --parallel "$jobs" -- -k 0; }
+run() { # indented, so that only the outermost ctest prints a summary at the start of a line
+  ctest --test-dir "$build" -j "$jobs" --output-on-failure --no-tests=ignore -L '^(unit|cases|real)$' |
+    sed 's/^/  /'
+  grep -h '^\[tmor\]' "$build/Testing/Temporary/LastTest.log" || true
+}
+cpu_has() { grep -qw "$1" /proc/cpuinfo; }
+
+# Whether a program built with this sanitizer runs here; some kernels' address layouts stop it.
+sanitizer_runs() { # <sanitizer> [launcher]...
+  local sanitizer=$1 program
+  shift
+  program=$(mktemp)
+  echo 'int main() {}' | g++ -x c++ -fsanitize="$sanitizer" - -o "$program" && "$@" "$program" >/dev/null 2>&1
+  local result=$?
+  rm -f "$program"
+  return $result
+}
+
+case $stage in
+  readers | asan)
+    sanitizer_runs address || skip "programs built with -fsanitize=address do not run on this machine"
+    [ "$stage" = asan ] || only=-DTMOR_ONLY_TESTS=$readers
+    configure "${sanitized[@]}" -DTMOR_SANITIZE=address ${only:+"$only"}
+    compile
+    run
+    ;;
+  tsan)
+    launcher=
+    if ! sanitizer_runs thread; then
+      sanitizer_runs thread setarch "$(uname -m)" -R ||
+        skip "programs built with -fsanitize=thread do not run on this machine"
+      launcher="setarch;$(uname -m);-R"
+    fi
+    configure "${sanitized[@]}" -DTMOR_SANITIZE=thread -DTMOR_ONLY_TESTS="$threaded" \
+      -DCMAKE_CROSSCOMPILING_EMULATOR="$launcher"
+    compile
+    TMOR_NUM_THREADS=4 run
+    ;;
+  clang)
+    has clang++ || skip "no clang++"
+    configure -DCMAKE_CXX_COMPILER=clang++ -DTMOR_WERROR=ON
+    compile
+    run
+    CXX=clang++ bash "$root/tests/headers.sh"
+    CXX=clang++ bash "$root/tests/abi.sh"
+    ;;
+  sse2 | avx2)
+    [ "$(uname -m)" = x86_64 ] || skip "not an x86-64 machine"
+    configure -DTMOR_ARCH="$stage" -DTMOR_ONLY_TESTS="$numeric" -DTMOR_WERROR=ON
+    compile
+    cpu_has "$stage" || skip "built, but this processor cannot run it"
+    run
+    ;;
+  fast_math)
+    configure -DTMOR_FAST_MATH=ON -DTMOR_ONLY_TESTS="$math"
+    compile
+    run
+    ;;
+  emulated_cuda)
+    [ -d "$root/include/tmor/cuda/emu" ] || skip "there is no emulated CUDA device yet"
+    configure -DTMOR_EMULATED_CUDA=ON -DTMOR_ONLY_TESTS="tmor/(cuda|ops|tmor)"
+    compile
+    run
+    ;;
+  aarch64)
+    has aarch64-linux-gnu-g++ || skip "no aarch64-linux-gnu-g++"
+    # The headers of this machine's /usr/include must not come in with those of the tests' libraries.
+    mkdir -p "$build/headers"
+    ln -sfn /usr/include/doctest "$build/headers/doctest"
+    emulator=
+    if has qemu-aarch64-static; then
+      emulator="qemu-aarch64-static;-L;/usr/aarch64-linux-gnu"
+    elif has qemu-aarch64; then
+      emulator="qemu-aarch64;-L;/usr/aarch64-linux-gnu"
+    fi
+    configure -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
+      -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ -DCMAKE_CROSSCOMPILING_EMULATOR="$emulator" \
+      -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON \
+      -DTMOR_NATIVE=OFF -DTMOR_DOCTEST_DIR="$build/headers" -DTMOR_ONLY_TESTS="$numeric"
+    compile
+    [ -n "$emulator" ] || skip "built, but there is no qemu-aarch64 to run it"
+    run
+    ;;
+  nvcc)
+    nvcc=$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null) || skip "no nvcc"
+    mapfile -t kernels < <(find "$root/include/tmor" "$root/tests" -name '*.cuh' -o -name '*.cu' | sort)
+    [ ${#kernels[@]} -gt 0 ] || skip "there are no CUDA sources yet"
+    mkdir -p "$build"
+    failed=0
+    for arch in ${TMOR_CUDA_ARCHS:-80 90}; do
+      for kernel in "${kernels[@]}"; do
+        echo "sm_$arch ${kernel#"$root/"}"
+        if ! "$nvcc" -std=c++20 -x cu -O2 -arch="sm_$arch" -Xcompiler -march=native -Xptxas -v -I "$root/include" \
+          -c "$kernel" -o "$build/kernel.o" >"$build/log" 2>&1; then
+          failed=1
+          cat "$build/log"
+        elif grep -E '[1-9][0-9]* bytes spill' "$build/log"; then
+          failed=1
+          echo "registers spill to memory"
+        fi
+      done
+    done
+    exit $failed
+    ;;
+  *)
+    echo "stage.sh: no stage named '$stage'" >&2
+    exit 2
+    ;;
+esac
