@@ -1,8 +1,8 @@
 #pragma once
 /// @file loop.hpp
 /// How a loop over broadcast, strided operands runs on the CPU: dimensions are merged where every operand
-/// allows it, the innermost runs in the caller's kernel, the rest is split over threads in blocks that depend
-/// on the shape alone.
+/// allows it, a kernel runs along the innermost one, the rest is split over threads in pieces that depend on
+/// the shape alone. Everything but the kernel is compiled once, whatever the element types and the operation.
 
 #include "tmor/core/parallel.hpp"
 #include "tmor/core/shape.hpp"
@@ -11,21 +11,28 @@ TMOR_BEGIN
 
 namespace cpu {
 
-/// A loop nest over `operands` arrays; strides are in elements and 0 where an operand is broadcast.
+/// Elements a thread takes at a time in memory-bound loops.
+inline constexpr Index kLoopGrain = 32768;
+
+/// A loop nest over arrays; strides are in elements and 0 where an operand is broadcast.
 struct LoopPlan {
   static constexpr int kMaxOperands = 8;
   int rank = 0, operands = 0;
   Index size[Shape::kMaxRank] = {};
   Index stride[kMaxOperands][Shape::kMaxRank] = {};
+  char* data[kMaxOperands] = {};
+  Index element[kMaxOperands] = {};  ///< bytes
 
   explicit LoopPlan(const Shape& shape) : rank(shape.rank()) {
     for (int d = 0; d < rank; ++d) size[d] = shape[d];
   }
   /// Adds an operand of that shape and strides, broadcast to the loop's shape. Returns its number.
-  int add(const Shape& shape, const Shape& strides) {
+  int add(const Shape& shape, const Shape& strides, const void* p = nullptr, std::size_t element_bytes = 0) {
     const int lead = rank - shape.rank();
     for (int d = 0; d < rank; ++d)
       stride[operands][d] = d < lead || shape[d - lead] == 1 ? 0 : strides[d - lead];
+    data[operands] = static_cast<char*>(const_cast<void*>(p));
+    element[operands] = static_cast<Index>(element_bytes);
     return operands++;
   }
   /// Drops dimensions of size 1 and merges neighbours that every operand walks as one. Leaves rank >= 1.
@@ -57,54 +64,46 @@ struct LoopPlan {
     for (int d = 0; d + 1 < rank; ++d) n *= size[d];
     return n;
   }
-  /// Offsets of every operand at row `row` (all dimensions but the innermost, row-major).
-  void offsets_at(Index row, Index* offset) const {
-    for (int o = 0; o < operands; ++o) offset[o] = 0;
-    for (int d = rank - 2; d >= 0; --d) {
-      const Index i = row % size[d];
-      row /= size[d];
-      for (int o = 0; o < operands; ++o) offset[o] += i * stride[o][d];
-    }
-  }
-};
 
-/// Elements a thread takes at a time in memory-bound loops.
-inline constexpr Index kLoopGrain = 32768;
-
-/// Pieces a loop is dealt into: rows, each cut into blocks of at most `kLoopGrain` elements.
-struct RowPieces {
-  Index block, per_row, total;
-  explicit RowPieces(const LoopPlan& p) {
-    const Index n = p.inner();
-    block = n < kLoopGrain ? (n > 0 ? n : 1) : kLoopGrain;
-    per_row = (n + block - 1) / block;
-    total = p.rows() * per_row;
-  }
+  // The pieces the loop is dealt into: rows, each cut into blocks of at most kLoopGrain elements.
+  Index block() const { return inner() < kLoopGrain ? (inner() > 0 ? inner() : 1) : kLoopGrain; }
+  Index pieces_per_row() const { return (inner() + block() - 1) / block(); }
+  Index pieces() const { return rows() * pieces_per_row(); }
   /// Pieces that make about `kLoopGrain` elements.
-  Index grain() const { return kLoopGrain / block; }
+  Index grain() const { return kLoopGrain / block(); }
 };
 
-/// Calls `f(chunk, offsets, begin, count)` for every piece: `offsets[o]` is where operand `o`'s row starts,
-/// [begin, begin+count) the part of the innermost dimension, `chunk` the number of the group of `grain`
-/// pieces it belongs to; pieces of one chunk run in order on one thread.
-template <class F> void for_each_piece(const LoopPlan& p, Index grain, F&& f) {
-  const RowPieces pieces(p);
-  const Index n = p.inner();
-  parallel_chunks(pieces.total, grain, [&](Index chunk, Index begin, Index end) {
-    Index offset[LoopPlan::kMaxOperands], at[Shape::kMaxRank];
-    // Walk the rows like an odometer: dividing for each short row would cost more than the row.
-    Index row = begin / pieces.per_row, piece = begin % pieces.per_row, left = row;
-    for (int d = p.rank - 2; d >= 0; --d) {
+/// Works along part of a row: operand `o` lies at `row[o]` with `stride[o]` elements between neighbours.
+/// `chunk` is the number of the group of pieces it belongs to.
+using RowKernel = void (*)(const void* context, Index chunk, void* const* row, const Index* stride,
+                           Index count);
+
+/// Runs `kernel` over every piece of `plan` (merged); `grain` pieces make a chunk, and run in order on one
+/// thread.
+inline void run_loop(const LoopPlan& p, Index grain, RowKernel kernel, const void* context) {
+  const Index n = p.inner(), block = p.block(), per_row = p.pieces_per_row();
+  const int last = p.rank - 1;
+  Index inner_stride[LoopPlan::kMaxOperands];
+  for (int o = 0; o < p.operands; ++o) inner_stride[o] = p.stride[o][last];
+  parallel_chunks(p.pieces(), grain, [&](Index chunk, Index begin, Index end) {
+    Index at[Shape::kMaxRank] = {}, left = begin / per_row;
+    Index offset[LoopPlan::kMaxOperands] = {};
+    for (int d = last - 1; d >= 0; --d) {
       at[d] = left % p.size[d];
       left /= p.size[d];
+      for (int o = 0; o < p.operands; ++o) offset[o] += at[d] * p.stride[o][d];
     }
-    p.offsets_at(row, offset);
+    Index piece = begin % per_row;
     for (Index i = begin; i < end; ++i) {
-      const Index b = piece * pieces.block;
-      f(chunk, static_cast<const Index*>(offset), b, n - b < pieces.block ? n - b : pieces.block);
-      if (++piece < pieces.per_row) continue;
+      void* row[LoopPlan::kMaxOperands];
+      const Index b = piece * block;
+      for (int o = 0; o < p.operands; ++o)
+        row[o] = p.data[o] + (offset[o] + b * inner_stride[o]) * p.element[o];
+      kernel(context, chunk, row, inner_stride, n - b < block ? n - b : block);
+      if (++piece < per_row) continue;
       piece = 0;
-      for (int d = p.rank - 2; d >= 0; --d) {
+      // Walk the rows like an odometer: dividing for each short row would cost more than the row.
+      for (int d = last - 1; d >= 0; --d) {
         for (int o = 0; o < p.operands; ++o) offset[o] += p.stride[o][d];
         if (++at[d] < p.size[d]) break;
         at[d] = 0;

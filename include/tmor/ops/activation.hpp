@@ -80,13 +80,10 @@ template <class T> struct BiasActivation {
 
  private:
   template <class F> void apply(T* c, Index col, Index count, F f) const {
-    using V = Pack<T>;
-    const RowIn<T> in{c, 1}, b{bias + col, 1};
-    const RowOut<T> out{c, 1};
-    for_lanes<T>(0, count, [&](Index i, Index n, auto full) {
-      V v = in.template load<V, full.value>(i, n);
-      if (bias) v += b.template load<V, full.value>(i, n);
-      out.template store<full.value>(i, n, V(f(v)));
+    for_lanes<T>(count, [&](Index i, Index n) {
+      Pack<T> v = load_row<Pack<T>>(static_cast<const T*>(c), 1, i, n);
+      if (bias) v += load_row<Pack<T>>(bias + col, 1, i, n);
+      store_row(c, 1, i, n, Pack<T>(f(v)));
     });
   }
 };
