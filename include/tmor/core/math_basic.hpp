@@ -6,6 +6,52 @@
 
 TMOR_BEGIN
 
+namespace detail {
+
+// Vector extensions have no square root, a loop over std::sqrt stays scalar because of errno, and -ffast-math
+// turns a division into an estimate two units off: these two name the instruction.
+#if defined(__AVX__)
+#define TMOR_SQRT_ASM(suffix, r, x) asm("vsqrt" suffix " %1, %0" : "=v"(r) : "v"(x))
+#define TMOR_DIVIDE_ASM(suffix, r, a, b) asm("vdiv" suffix " %2, %1, %0" : "=v"(r) : "v"(a), "v"(b))
+#elif defined(__SSE2__)
+#define TMOR_SQRT_ASM(suffix, r, x) asm("sqrt" suffix " %1, %0" : "=x"(r) : "x"(x))
+#define TMOR_DIVIDE_ASM(suffix, r, a, b) asm("div" suffix " %2, %0" : "=x"(r) : "0"(a), "x"(b))
+#endif
+
+template <class T, int N> TMOR_ALWAYS_INLINE Pack<T, N> sqrt_pack(Pack<T, N> x) {
+#ifdef TMOR_SQRT_ASM
+  if constexpr (sizeof(x.v) >= 16) {
+    Pack<T, N> r;
+    if constexpr (sizeof(T) == 4) {
+      TMOR_SQRT_ASM("ps", r.v, x.v);
+    } else {
+      TMOR_SQRT_ASM("pd", r.v, x.v);
+    }
+    return r;
+  }
+#endif
+  for (int i = 0; i < N; ++i)
+    x.v[i] = sizeof(T) == 4 ? T(__builtin_sqrtf(float(x[i]))) : T(__builtin_sqrt(x[i]));
+  return x;
+}
+
+/// a / b, correctly rounded under -ffast-math too.
+template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V divide(V a, V b) {
+#if defined(TMOR_DIVIDE_ASM) && defined(__FAST_MATH__)
+  if constexpr (LaneTraits<V>::pack && sizeof(V) >= 16 && sizeof(lane_t<V>) == 4) {
+    V r;
+    TMOR_DIVIDE_ASM("ps", r.v, a.v, b.v);
+    return r;
+  }
+#endif
+  return a / b;
+}
+
+#undef TMOR_SQRT_ASM
+#undef TMOR_DIVIDE_ASM
+
+}  // namespace detail
+
 namespace math {
 
 /// The smaller argument; `a` unless `b < a`, so a NaN in `a` is passed on and one in `b` is not.
@@ -65,44 +111,22 @@ template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V round(V x) {
 /// Square root, correctly rounded; NaN below zero, -0 for -0.
 template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V sqrt(V x) {
   if constexpr (std::is_same_v<V, float>) {
+#if defined(__FAST_MATH__) && defined(__SSE2__) && !defined(__CUDA_ARCH__)
+    return detail::sqrt_pack(Pack<float, 4>(x))[0];  // not an estimate
+#else
     return __builtin_sqrtf(x);
+#endif
   } else if constexpr (std::is_same_v<V, double>) {
     return __builtin_sqrt(x);
   } else {
-    // Vector extensions have no square root, and a loop over std::sqrt stays scalar because of errno.
-#if defined(__AVX__) || defined(__SSE2__) || defined(__aarch64__)
-    if constexpr (sizeof(x.v) >= 16) {
-      constexpr bool single = sizeof(lane_t<V>) == 4;
-      V r;
-#if defined(__AVX__)
-      if constexpr (single) {
-        asm("vsqrtps %1, %0" : "=v"(r.v) : "v"(x.v));
-      } else {
-        asm("vsqrtpd %1, %0" : "=v"(r.v) : "v"(x.v));
-      }
-#elif defined(__SSE2__)
-      if constexpr (single) {
-        asm("sqrtps %1, %0" : "=x"(r.v) : "x"(x.v));
-      } else {
-        asm("sqrtpd %1, %0" : "=x"(r.v) : "x"(x.v));
-      }
-#else
-      if constexpr (single) {
-        asm("fsqrt %0.4s, %1.4s" : "=w"(r.v) : "w"(x.v));
-      } else {
-        asm("fsqrt %0.2d, %1.2d" : "=w"(r.v) : "w"(x.v));
-      }
-#endif
-      return r;
-    }
-#endif
-    for (int i = 0; i < V::size; ++i) x.v[i] = math::sqrt(x[i]);
-    return x;
+    return detail::sqrt_pack(x);
   }
 }
 
 /// 1 / sqrt(x); infinity at zero.
-template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V rsqrt(V x) { return V(1) / sqrt(x); }
+template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V rsqrt(V x) {
+  return detail::divide(V(1), detail::keep(sqrt(x)));
+}
 
 }  // namespace math
 

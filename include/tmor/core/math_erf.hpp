@@ -13,6 +13,21 @@ TMOR_BEGIN
 
 namespace detail {
 
+/// erf x for |x| <= 1 (double), 0.8 (float).
+template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V erf_near_zero(V x) {
+  const V z = x * x;
+  V p;
+  if constexpr (std::is_same_v<lane_t<V>, float>) {
+    p = horner(z, -0.000654959665, 0.00508744076, -0.0268221097, 0.112831429, -0.376126038, 0.128379164);
+  } else {
+    p = horner(z, -7.80118887403201871e-10, 1.37229762658867069e-8, -1.62091759117392466e-7,
+               1.64475176778705272e-6, -1.49247446633353693e-5, 0.000120552953204942872,
+               -0.000854832598969675776, 0.00522397760742346783, -0.0268661706432762183, 0.112837916709452532,
+               -0.376126389031835466, 0.128379167095512567);
+  }
+  return math::fma(x, p, keep(x));  // kept apart from x (1 + p), which would round twice
+}
+
 /// erfc a for 0 <= a, 0 beyond the last subnormal.
 template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V erfc_positive(V a) {
   constexpr bool single = std::is_same_v<lane_t<V>, float>;
@@ -36,7 +51,7 @@ template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V erfc_positive(V a) {
   const auto [n, r] = exp_reduce(-(high * high));
   const V rest = (high - a) * (high + a);
   const V e = expm1_reduced(r), d = expm1_reduced(rest);
-  return scale_by_pow2(math::fma(e, d, V(1) + (e + d)) * g / (V(1) + a + a), n);
+  return scale_by_pow2(math::fma(e, d, V(1) + (e + d)) * divide(g, V(1) + (a + a)), n);
 }
 
 }  // namespace detail
@@ -45,36 +60,25 @@ namespace math {
 
 /// 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.
 template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V erf(V x) {
-  const V a = abs(x);
+  const V a = abs(x), near = detail::erf_near_zero(x);
   if constexpr (std::is_same_v<lane_t<V>, float>) {
-    // Near 0 an odd polynomial; then 1 - exp(L), L the minimax fit of log erfc; from 4 on the result is 1.
-    const V z = x * x;
-    const V small = fma(x,
-                        detail::horner(z, -0.000654959665, 0.00508744076, -0.0268221097, 0.112831429,
-                                       -0.376126038, 0.128379164),
-                        x);
-    const V t = min(V(4), a);
-    const V l = detail::horner(t, 0.000208369405, -0.00316212121, 0.0226881718, -0.104860966, -0.636155747,
-                               -1.12826541, -5.78201651e-5);
+    // Farther out 1 - exp(L), L the minimax fit of log erfc; from 4 on the result is 1.
+    const V l = detail::horner(min(V(4), a), 0.000208369405, -0.00316212121, 0.0226881718, -0.104860966,
+                               -0.636155747, -1.12826541, -5.78201651e-5);
     const auto [n, r] = detail::exp_reduce(l);
-    const V e = fma(detail::pow2<V>(n), detail::expm1_reduced(r), detail::pow2<V>(n));
-    return select(a > V(0.8), copysign(V(1) - e, x), small);  // NaN is not above
+    const V scale = detail::pow2<V>(n);
+    const V e = fma(scale, detail::expm1_reduced(r), scale);
+    return select(a > V(0.8), copysign(V(1) - e, x), near);  // NaN is not above
   } else {
-    const V small =
-        fma(x,
-            detail::horner(x * x, -7.80118887403201871e-10, 1.37229762658867069e-8, -1.62091759117392466e-7,
-                           1.64475176778705272e-6, -1.49247446633353693e-5, 0.000120552953204942872,
-                           -0.000854832598969675776, 0.00522397760742346783, -0.0268661706432762183,
-                           0.112837916709452532, -0.376126389031835466, 0.128379167095512567),
-            x);
-    return select(a > V(1), copysign(V(1) - detail::erfc_positive(a), x), small);
+    return select(a > V(1), copysign(V(1) - detail::erfc_positive(a), x), near);
   }
 }
 
 /// 1 - erf(x), accurate down to the smallest result.
 template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V erfc(V x) {
-  const V y = detail::erfc_positive(abs(x));
-  return detail::with_nan_of(x, select(x < V(0), V(2) - y, y));
+  const V a = abs(x), y = detail::erfc_positive(a);
+  const V far = select(x < V(0), V(2) - y, y);
+  return select(a > V(0.5), far, V(1) - detail::erf_near_zero(x));
 }
 
 }  // namespace math

@@ -49,7 +49,7 @@ template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V expm1_reduced(V r) {
                2.48014927570774797e-5, 0.000198412695056930923, 0.00138888889439280448,
                0.00833333333349520136, 0.0416666666665291674, 0.166666666666664108, 0.500000000000001072);
   }
-  return math::fma(r * r, p, r);
+  return keep(math::fma(r * r, p, r));
 }
 
 /// 2^n for n in the range of normal exponents.
@@ -111,7 +111,7 @@ template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V expm1(V x) {
   // 2^n is out of range for the largest n: work with half of it.
   const V half = detail::pow2<V>(n - int_t<V>(1));
   const V y = V(2) * fma(half, p, detail::keep(half - V(0.5)));
-  // For a tiny x the result is x itself; the sum above would lose the sign of -0.
+  // For a subnormal x the result is x itself; half of it would lose its last bit.
   return detail::with_nan_of(x, select(abs(x) < V(detail::Format<lane_t<V>>::smallest_normal), x, y));
 }
 
@@ -120,14 +120,14 @@ template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V tanh(V x) {
   // From here on the result rounds to 1.
   const V a = min(V(std::is_same_v<lane_t<V>, float> ? 9.1 : 19.1), abs(x));
   const V e = detail::expm1_in_range(a + a);
-  return detail::with_nan_of(x, copysign(e / (e + V(2)), x));
+  return detail::with_nan_of(x, copysign(detail::divide(e, e + V(2)), x));
 }
 
 /// 1 / (1 + e^-x); keeps its relative accuracy down to the smallest result.
 template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V sigmoid(V x) {
   using K = detail::ExpConstants<lane_t<V>>;
   const V e = detail::exp_in_range(max(V(K::lowest), -abs(x)));
-  return detail::with_nan_of(x, select(x < V(0), e, V(1)) / (V(1) + e));
+  return detail::with_nan_of(x, detail::divide(select(x < V(0), e, V(1)), V(1) + e));
 }
 
 }  // namespace math

@@ -59,30 +59,24 @@ template <Real V, class F> TMOR_HD TMOR_ALWAYS_INLINE V replace_far(V x, V y, F 
   return y;
 }
 
+// Calls the compiler cannot see into: -ffast-math would turn the loop above into less exact vector versions.
+TMOR_HD __attribute__((noinline)) inline float libm_sin(float x) { return __builtin_sinf(x); }
+TMOR_HD __attribute__((noinline)) inline double libm_sin(double x) { return __builtin_sin(x); }
+TMOR_HD __attribute__((noinline)) inline float libm_cos(float x) { return __builtin_cosf(x); }
+TMOR_HD __attribute__((noinline)) inline double libm_cos(double x) { return __builtin_cos(x); }
+
 }  // namespace detail
 
 namespace math {
 
 /// Sine of `x` radians.
 template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V sin(V x) {
-  return detail::replace_far(x, detail::sin_quarters(x, 0), [](auto t) {
-    if constexpr (sizeof(t) == 4) {
-      return __builtin_sinf(t);
-    } else {
-      return __builtin_sin(t);
-    }
-  });
+  return detail::replace_far(x, detail::sin_quarters(x, 0), [](auto t) { return detail::libm_sin(t); });
 }
 
 /// Cosine of `x` radians.
 template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V cos(V x) {
-  return detail::replace_far(x, detail::sin_quarters(x, 1), [](auto t) {
-    if constexpr (sizeof(t) == 4) {
-      return __builtin_cosf(t);
-    } else {
-      return __builtin_cos(t);
-    }
-  });
+  return detail::replace_far(x, detail::sin_quarters(x, 1), [](auto t) { return detail::libm_cos(t); });
 }
 
 }  // namespace math
