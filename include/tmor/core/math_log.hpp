@@ -55,6 +55,17 @@ template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V log_ends(V x, V y) {
   return select((x > V(0)) & (x < inf), y, end);
 }
 
+/// log(1 + x) for finite x > -1; anything for other x.
+template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V log1p_finite(V x) {
+  const V u = keep(V(1) + x);
+  const auto [k, m] = log_split(u);
+  // What rounding 1 + x lost, exactly, as a part of u.
+  const V lost = select(x < V(1), x - keep(u - V(1)), V(1) - keep(u - x)) / u;
+  const V kr = to_real<V>(k);
+  const auto plain = kr == V(0);
+  return log_sum(kr, select(plain, x, m - V(1)), select(plain, V(0), lost));
+}
+
 }  // namespace detail
 
 namespace math {
@@ -65,20 +76,16 @@ template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V log(V x) {
   return detail::log_ends(x, detail::log_sum(detail::to_real<V>(k), m - V(1), V(0)));
 }
 
-/// log(1 + x), accurate near 0.
+/// log(1 + x), accurate near 0; -infinity at -1, NaN below.
 template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V log1p(V x) {
-  const V u = detail::keep(V(1) + x);
-  const auto [k, m] = detail::log_split(u);
-  // What rounding 1 + x lost, exactly, as a part of u.
-  const V lost = select(x < V(1), x - detail::keep(u - V(1)), V(1) - detail::keep(u - x)) / u;
-  const V kr = detail::to_real<V>(k);
-  const auto plain = kr == V(0);
-  const V y = detail::log_sum(kr, select(plain, x, m - V(1)), select(plain, V(0), lost));
-  return detail::log_ends(u, y);
+  return detail::log_ends(V(1) + x, detail::log1p_finite(x));
 }
 
 /// log(1 + e^x) without overflow.
-template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V softplus(V x) { return max(x, V(0)) + log1p(exp(-abs(x))); }
+template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V softplus(V x) {
+  const V e = detail::exp_in_range(max(V(detail::ExpConstants<lane_t<V>>::lowest), -abs(x)));
+  return max(x, V(0)) + detail::log1p_finite(e);
+}
 
 /// log(sigmoid(x)) without underflow.
 template <Real V> TMOR_HD TMOR_ALWAYS_INLINE V log_sigmoid(V x) { return -softplus(-x); }
