@@ -204,6 +204,9 @@ TEST_CASE("gap fill, by hand") {
   CHECK(*a.state(0, 4) == kObserved);
   CHECK(a.point(0, 3)[1] == 80);
   a = s;
+  fill_gaps_(a, 2);
+  CHECK(head_x(a) == std::vector<float>{-1, 4, 6, 8, 10, -1});
+  a = s;
   fill_gaps_(a, 1);
   CHECK(head_x(a) == head_x(s));  // the gap is 2 long
   a = s;

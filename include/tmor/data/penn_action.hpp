@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "tmor/core/finite.hpp"
 #include "tmor/core/parallel.hpp"
 #include "tmor/core/suggest.hpp"
 #include "tmor/io/mat5.hpp"
@@ -113,7 +114,7 @@ class PennFile {
   io::Array numbers(const char* name) const {
     auto a = variable(name, io::MatValue::Kind::array, "array").array.convert_to<double>();
     for (double v : a.as<double>())
-      if (!tmor::detail::finite_bits(static_cast<float>(v))) bad("'", name, "' holds an infinity or NaN");
+      if (!is_finite(v)) bad("'", name, "' holds an infinity or NaN");
     return a;
   }
   double scalar(const char* name) const {

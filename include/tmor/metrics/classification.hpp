@@ -4,12 +4,12 @@
 /// class index counts as the higher one, so results never depend on a sorting algorithm. All results are
 /// fractions in [0, 1].
 
-#include <bit>
 #include <span>
 #include <vector>
 
 #include "tmor/core/config.hpp"
 #include "tmor/core/error.hpp"
+#include "tmor/core/finite.hpp"
 
 TMOR_BEGIN
 
@@ -28,8 +28,7 @@ inline void check_scores(std::span<const float> scores, std::span<const Index> l
     TMOR_CHECK(labels[i] >= 0 && labels[i] < classes, op, ": label ", labels[i], " of sample ", i,
                ", want 0 to ", classes - 1);
   for (std::size_t i = 0; i < scores.size(); ++i)
-    TMOR_CHECK((std::bit_cast<std::uint32_t>(scores[i]) & 0x7fffffffu) <= 0x7f800000u, op,
-               ": score of sample ", static_cast<Index>(i) / classes, ", class ",
+    TMOR_CHECK(!is_nan(scores[i]), op, ": score of sample ", static_cast<Index>(i) / classes, ", class ",
                static_cast<Index>(i) % classes, " is NaN");
 }
 

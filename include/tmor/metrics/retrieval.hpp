@@ -3,12 +3,12 @@
 /// Cross-modal retrieval. Several gallery items may be right for a query (equal captions, the same class):
 /// all items that share the query's group are, and the best placed one counts.
 
-#include <bit>
 #include <span>
 #include <vector>
 
 #include "tmor/core/config.hpp"
 #include "tmor/core/error.hpp"
+#include "tmor/core/finite.hpp"
 #include "tmor/metrics/stats.hpp"
 
 TMOR_BEGIN
@@ -51,8 +51,7 @@ inline RetrievalRanks retrieval_ranks(std::span<const float> similarity, std::sp
     const auto row = similarity.subspan(q * items, items);
     std::size_t best = items;  // the best placed right item
     for (std::size_t g = 0; g < items; ++g) {
-      TMOR_CHECK((std::bit_cast<std::uint32_t>(row[g]) & 0x7fffffffu) <= 0x7f800000u,
-                 "retrieval_ranks: similarity of query ", q, ", item ", g, " is NaN");
+      TMOR_CHECK(!is_nan(row[g]), "retrieval_ranks: similarity of query ", q, ", item ", g, " is NaN");
       if (gallery_groups[g] == query_groups[q] && (best == items || row[g] > row[best])) best = g;
     }
     if (best == items) {

@@ -2,7 +2,7 @@
 /// @file sequence.hpp
 /// A clip of skeletons on the CPU: coordinates, which joints are known, and what the coordinates mean.
 
-#include <bit>
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 #include <utility>
@@ -10,6 +10,7 @@
 
 #include "tmor/core/config.hpp"
 #include "tmor/core/error.hpp"
+#include "tmor/core/finite.hpp"
 #include "tmor/skeleton/joint_map.hpp"
 #include "tmor/skeleton/layout.hpp"
 
@@ -92,13 +93,6 @@ struct SkeletonSequence {
   }
 };
 
-namespace detail {
-
-/// Neither infinite nor NaN; looks at the bits, so that it also holds under -ffast-math.
-inline bool finite_bits(float x) { return (std::bit_cast<std::uint32_t>(x) & 0x7f800000u) != 0x7f800000u; }
-
-}  // namespace detail
-
 inline void SkeletonSequence::check(std::string_view where) const {
   TMOR_CHECK(layout, where, ": no layout");
   check_sizes(where);
@@ -108,8 +102,7 @@ inline void SkeletonSequence::check(std::string_view where) const {
       std::ssize(valid) == persons * frames * joints && std::ssize(xyz) == std::ssize(valid) * channels,
       where, ": ", xyz.size(), " coordinates and ", valid.size(), " states for ", persons, " x ", frames,
       " x ", joints, " x ", channels);
-  TMOR_CHECK(detail::finite_bits(fps) && fps >= 0 && detail::finite_bits(width) && width >= 0 &&
-                 detail::finite_bits(height) && height >= 0,
+  TMOR_CHECK(is_finite(fps) && fps >= 0 && is_finite(width) && width >= 0 && is_finite(height) && height >= 0,
              where, ": fps, width and height must be finite and not negative");
   for (Index m = 0; m < persons; ++m)
     for (Index t = 0; t < frames; ++t)
@@ -122,7 +115,7 @@ inline void SkeletonSequence::check(std::string_view where) const {
         };
         if (s > kImputed) here("state is not 0, 1 or 2");
         for (Index c = 0; c < channels; ++c) {
-          if (!detail::finite_bits(p[c])) here("coordinate is NaN or infinite");
+          if (!is_finite(p[c])) here("coordinate is NaN or infinite");
           if (s == kMissing && p[c] != 0.f) here("missing but not zero; call zero_missing_()");
         }
       }
