@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <new>
 #include <vector>
 
 #include "tmor/cpu/conv_time.hpp"
@@ -25,8 +26,19 @@ double now() {
   return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
 
-std::vector<float> numbers(Index count) {
-  std::vector<float> v(static_cast<std::size_t>(count));
+/// Numbers aligned as the library's tensors are.
+struct Aligned {
+  using value_type = float;
+  float* allocate(std::size_t n) {
+    return static_cast<float*>(::operator new(n * sizeof(float), std::align_val_t(64)));
+  }
+  void deallocate(float* p, std::size_t) { ::operator delete(p, std::align_val_t(64)); }
+  friend bool operator==(Aligned, Aligned) { return true; }
+};
+using Buffer = std::vector<float, Aligned>;
+
+Buffer numbers(Index count) {
+  Buffer v(static_cast<std::size_t>(count));
   for (float& x : v) x = static_cast<float>(std::rand()) / static_cast<float>(RAND_MAX) - 0.5f;
   return v;
 }
@@ -57,7 +69,7 @@ void product(const char* filter, Index m, Index n, Index k, bool ta = false, boo
                 static_cast<long>(n), static_cast<long>(k));
   if (!std::strstr(name, filter)) return;
   const auto a = numbers(m * k), b = numbers(k * n);
-  std::vector<float> c(static_cast<std::size_t>(m * n));
+  Buffer c(static_cast<std::size_t>(m * n));
   tmor::cpu::GemmArgs<float> g{
       .m = m, .n = n, .k = k, .a = a.data(), .b = b.data(), .c = c.data(), .c_row = n};
   ta ? (g.a_row = 1, g.a_col = m) : (g.a_row = k, g.a_col = 1);
@@ -85,7 +97,7 @@ void batched(const char* filter, Index items, Index m, Index n, Index k, bool tb
                 static_cast<long>(m), static_cast<long>(n), static_cast<long>(k));
   if (!std::strstr(name, filter)) return;
   const auto a = numbers(items * m * k), b = numbers(items * k * n);
-  std::vector<float> c(static_cast<std::size_t>(items * m * n));
+  Buffer c(static_cast<std::size_t>(items * m * n));
   tmor::cpu::GemmArgs<float> g{.m = m, .n = n, .k = k, .a = a.data(), .a_row = k, .b = b.data()};
   tb ? (g.b_row = 1, g.b_col = k) : (g.b_row = n, g.b_col = 1);
   g.c = c.data();
@@ -113,7 +125,7 @@ void mixing(const char* filter, Index items, Index joints, Index heads, Index ch
                 static_cast<long>(joints), static_cast<long>(heads), static_cast<long>(channels));
   if (!std::strstr(name, filter)) return;
   const auto a = numbers(heads * joints * joints), z = numbers(items * joints * heads * channels);
-  std::vector<float> y(static_cast<std::size_t>(items * joints * channels));
+  Buffer y(static_cast<std::size_t>(items * joints * channels));
   std::vector<Index> at_a, at_z;
   for (Index h = 0; h < heads; ++h) at_a.push_back(h * joints * joints), at_z.push_back(h * channels);
   tmor::cpu::GemmArgs<float> g{
@@ -171,7 +183,7 @@ void convolution(const char* filter, Index clips, Index frames, Index joints, In
   const Index rows = clips * s.t_out() * joints;
   const auto x = numbers(clips * frames * joints * channels), w = numbers(9 * channels * channels);
   const auto dy = numbers(rows * channels);
-  std::vector<float> out(std::max(x.size(), w.size()));
+  Buffer out(std::max(x.size(), w.size()));
   const double flops = 2.0 * 9 * static_cast<double>(rows * channels * channels);
   const char* passes[] = {"forward", "grad input", "grad weight"};
   for (int pass = 0; pass < 3; ++pass) {
@@ -248,6 +260,7 @@ int main(int argc, char** argv) {
     product(f, r, c, 3 * c, false, true);
     product(f, c, 3 * c, r, true, false);
   }
+  batched(f, 64, 25, 64, 25);
   batched(f, 64, 25, 25, 64);
   batched(f, 256, 77, 64, 77);
   batched(f, 256, 77, 77, 64, true);

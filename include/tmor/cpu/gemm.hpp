@@ -4,11 +4,14 @@
 /// with a prepacked B, and a hook on finished rows of C for biases and activations. Everything is cut by the
 /// shape alone, so the bits of the result do not depend on the number of threads.
 
+#include <algorithm>
+
 #include "tmor/core/config.hpp"
 #include "tmor/core/error.hpp"
 #include "tmor/core/parallel.hpp"
 #include "tmor/cpu/gemm_kernel.hpp"
 #include "tmor/cpu/gemm_pack.hpp"
+#include "tmor/cpu/gemv.hpp"
 
 TMOR_BEGIN
 
@@ -163,8 +166,27 @@ template <class T> bool pack_a(const GemmArgs<T>& g) {
   return g.a_col == 1 ? g.a_row * size % 1024 == 0 : g.a_col * size >= 2048 || g.a_row != 1;
 }
 
+/// True when one row or column meets a matrix with unit stride one way: then `gemm_vector` does it.
+template <class T> bool is_vector(const GemmArgs<T>& g) {
+  if (g.segments != 1 || g.a_segments || g.b_segments) return false;
+  return g.m == 1 ? g.b_row == 1 || g.b_col == 1 : g.n == 1 && (g.a_row == 1 || g.a_col == 1);
+}
+
+template <class T, class Epilogue> void gemm_vector(const GemmArgs<T>& g, const Epilogue& epilogue) {
+  if (g.m == 1) {
+    gemv<T>({g.n, g.k, g.a, g.a_col, g.b, g.b_row, g.b_col, g.c, 1, g.alpha, g.beta},
+            [&](Index j0, Index j1) { epilogue(g.c + j0, Index{0}, j0, j1 - j0); });
+  } else {
+    gemv<T>({g.m, g.k, g.b, g.b_row, g.a, g.a_col, g.a_row, g.c, g.c_row, g.alpha, g.beta},
+            [&](Index i0, Index i1) {
+              for (Index i = i0; i < i1; ++i) epilogue(g.c + i * g.c_row, i, Index{0}, Index{1});
+            });
+  }
+}
+
 /// The whole product on the calling thread.
 template <class T, class Epilogue> void gemm_serial(const GemmArgs<T>& g, const Epilogue& epilogue) {
+  if (is_vector(g)) return gemm_vector(g, epilogue);
   const KPlan plan(g.k, g.segments);
   Panels<T> panels(plan, g.n, g.b, g.b_row, g.b_col, offsets_or_zero(g.b_segments), read_b_directly(g));
   if (panels.packed_count() > 0) {
@@ -174,14 +196,13 @@ template <class T, class Epilogue> void gemm_serial(const GemmArgs<T>& g, const 
   gemm_block(g, panels, 0, g.m, 0, panels.count(), 0, plan.blocks(), epilogue, pack_a(g));
 }
 
-/// How many pieces the sum over k is cut into for the sake of the threads: more than one when C is too small
-/// to keep them busy and the sum is long. Depends on the shape alone.
+/// How many pieces the sum over k is cut into: more than one when it is long beside C, where it gives every
+/// thread work and keeps each block of B in the cache between its packing and its use. Depends on the shape
+/// alone.
 template <class T> Index k_pieces(const GemmArgs<T>& g, const KPlan& plan) {
-  const Index tiles =
-      ((g.m + Tile<T>::kRows - 1) / Tile<T>::kRows) * ((g.n + Tile<T>::kCols - 1) / Tile<T>::kCols);
-  if (tiles >= 128) return 1;
-  const Index pieces = plan.blocks() / 4;
-  return pieces < 2 ? 1 : pieces > 16 ? 16 : pieces;
+  constexpr Index kMost = Index{1} << 22;  // numbers in all pieces' copies of C
+  const Index size = g.m * g.n, pieces = std::min({plan.blocks() / 4, kMost / size, Index{16}});
+  return pieces < 2 || plan.terms() < 4 * std::min(g.m, g.n) ? 1 : pieces;
 }
 
 /// The pieces of the sum on several threads, each into its own matrix, added up in their order.
@@ -269,6 +290,7 @@ void gemm(const GemmArgs<T>& g, const Epilogue& epilogue = {}) {
   TMOR_CHECK(g.segments <= 1 || (g.a_segments && g.b_segments), "gemm: segments without their offsets");
   if (g.m == 0 || g.n == 0) return;
   if (g.k == 0 || g.segments == 0) return detail::gemm_no_terms(g, epilogue);
+  if (detail::is_vector(g)) return detail::gemm_vector(g, epilogue);
   if (detail::flops(g) < detail::kSerialFlops) return detail::gemm_serial(g, epilogue);
   const KPlan plan(g.k, g.segments);
   const Index pieces = detail::k_pieces(g, plan);

@@ -113,38 +113,46 @@ template <class T, int kRows, int kVectors> [[gnu::noinline]] void tile(const Ti
   }
 }
 
-}  // namespace detail
-
-/// Computes a tile of `rows` rows, a number that `tile_rows` gives, and up to `Tile<T>::kCols` columns.
-template <class T> void run_tile(int rows, const TileArgs<T>& t) {
-  constexpr int kRows = Tile<T>::kRows, kVectors = Tile<T>::kVectors;
+template <class T, int kVectors> void run_tile(int rows, const TileArgs<T>& t) {
+  constexpr int kRows = Tile<T>::kRows;
   switch (rows) {
     case 1:
-      return detail::tile<T, 1, kVectors>(t);
+      return tile<T, 1, kVectors>(t);
     case 2:
-      return detail::tile<T, 2, kVectors>(t);
+      return tile<T, 2, kVectors>(t);
     case 3:
-      return detail::tile<T, 3, kVectors>(t);
+      return tile<T, 3, kVectors>(t);
     case 4:
-      return detail::tile<T, 4, kVectors>(t);
+      return tile<T, 4, kVectors>(t);
     case 5:
-      return detail::tile<T, 5, kVectors>(t);
+      return tile<T, 5, kVectors>(t);
     case 6:
-      return detail::tile<T, 6, kVectors>(t);
+      return tile<T, 6, kVectors>(t);
     default:
       break;
   }
   if constexpr (kRows > 6) {
     switch (rows) {
       case 7:
-        return detail::tile<T, 7, kVectors>(t);
+        return tile<T, 7, kVectors>(t);
       case 8:
-        return detail::tile<T, 8, kVectors>(t);
+        return tile<T, 8, kVectors>(t);
       case 9:
-        return detail::tile<T, 9, kVectors>(t);
+        return tile<T, 9, kVectors>(t);
       default:
-        return detail::tile<T, kRows, kVectors>(t);
+        return tile<T, kRows, kVectors>(t);
     }
+  }
+}
+
+}  // namespace detail
+
+/// Computes a tile of `rows` rows, a number that `tile_rows` gives, and up to `Tile<T>::kCols` columns.
+template <class T> void run_tile(int rows, const TileArgs<T>& t) {
+  if (t.cols > Tile<T>::kLanes) {
+    detail::run_tile<T, Tile<T>::kVectors>(rows, t);
+  } else {
+    detail::run_tile<T, 1>(rows, t);
   }
 }
 

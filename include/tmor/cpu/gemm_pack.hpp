@@ -3,6 +3,7 @@
 /// How a matrix product cuts its sum over k into blocks, and copies of its operands in the order in which the
 /// tile kernel reads them.
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
@@ -115,6 +116,16 @@ template <class T> TMOR_ALWAYS_INLINE void transpose4(const T* in, Index in_row,
   std::memcpy(out + 3 * out_row, &c3, sizeof c3);
 }
 
+/// Copies columns [j, ...) of k rows, `kWidth` at a time while they fit before `cols`; returns where it
+/// stopped.
+template <int kWidth, class T>
+Index copy_columns(const T* in, Index in_row, Index k, Index j, Index cols, T* out, Index out_row) {
+  for (; j + kWidth <= cols; j += kWidth) {
+    for (Index p = 0; p < k; ++p) std::memcpy(out + p * out_row + j, in + p * in_row + j, kWidth * sizeof(T));
+  }
+  return j;
+}
+
 /// out[p * width + j] = in[p * in_row + j * in_col] for p < k, j < cols; columns from `cols` to `width` are
 /// zero.
 template <class T>
@@ -127,6 +138,10 @@ void pack_panel(const T* in, Index in_row, Index in_col, Index k, Index cols, In
   constexpr Index kCols = Tile<T>::kCols;
   if (in_col == 1 && cols == kCols && width == kCols) {
     for (Index p = 0; p < k; ++p) std::memcpy(out + p * kCols, in + p * in_row, kCols * sizeof(T));
+  } else if (in_col == 1) {
+    Index j = copy_columns<Tile<T>::kLanes>(in, in_row, k, 0, cols, out, width);
+    j = copy_columns<4>(in, in_row, k, j, cols, out, width);
+    copy_columns<1>(in, in_row, k, j, cols, out, width);
   } else if (in_row == 1) {
     const Index k4 = k & ~Index{3}, cols4 = cols & ~Index{3};
     for (Index j = 0; j < cols4; j += 4) {
@@ -137,9 +152,10 @@ void pack_panel(const T* in, Index in_row, Index in_col, Index k, Index cols, In
   } else {
     plain(0, k, 0, cols);
   }
-  if (cols < width) {
-    for (Index p = 0; p < k; ++p)
-      std::memset(out + p * width + cols, 0, static_cast<std::size_t>(width - cols) * sizeof(T));
+  // The kernel reads whole vectors.
+  const Index read = std::min(width, (cols + Tile<T>::kLanes - 1) / Tile<T>::kLanes * Tile<T>::kLanes);
+  for (Index j = cols; j < read; ++j) {
+    for (Index p = 0; p < k; ++p) out[p * width + j] = T(0);
   }
 }
 
