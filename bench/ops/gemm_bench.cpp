@@ -26,16 +26,16 @@ double now() {
   return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
 
-/// Numbers aligned as the library's tensors are.
-struct Aligned {
-  using value_type = float;
-  float* allocate(std::size_t n) {
-    return static_cast<float*>(::operator new(n * sizeof(float), std::align_val_t(64)));
-  }
-  void deallocate(float* p, std::size_t) { ::operator delete(p, std::align_val_t(64)); }
+/// Memory aligned as that of the library's tensors is.
+template <class T> struct Aligned {
+  using value_type = T;
+  Aligned() = default;
+  template <class U> explicit Aligned(const Aligned<U>&) {}
+  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t(64))); }
+  void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t(64)); }
   friend bool operator==(Aligned, Aligned) { return true; }
 };
-using Buffer = std::vector<float, Aligned>;
+using Buffer = std::vector<float, Aligned<float>>;
 
 Buffer numbers(Index count) {
   Buffer v(static_cast<std::size_t>(count));
