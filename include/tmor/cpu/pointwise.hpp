@@ -8,6 +8,7 @@
 
 #include "tmor/core/dual.hpp"
 #include "tmor/core/tensor.hpp"
+#include "tmor/cpu/copy.hpp"
 #include "tmor/cpu/lanes.hpp"
 #include "tmor/cpu/loop.hpp"
 
@@ -177,9 +178,14 @@ struct AddFunctor {
 
 /// dst = src, element by element, `src` broadcast and converted.
 template <class To, class Ti> void copy_into(Cpu, const Tensor<To, Cpu>& dst, const Tensor<Ti, Cpu>& src) {
-  using C = std::conditional_t<is_floating<To>, compute_t<To>,
-                               std::conditional_t<is_floating<Ti>, compute_t<Ti>, To>>;
-  run_pointwise<C>(Cpu{}, detail::CopyFunctor{}, dst, src);
+  if constexpr (std::is_same_v<To, Ti>) {
+    cpu::copy_elements<sizeof(To)>(dst.shape(), dst.mutable_data(), dst.strides(), src.data(), src.shape(),
+                                   src.strides());
+  } else {
+    using C = std::conditional_t<is_floating<To>, compute_t<To>,
+                                 std::conditional_t<is_floating<Ti>, compute_t<Ti>, To>>;
+    run_pointwise<C>(Cpu{}, detail::CopyFunctor{}, dst, src);
+  }
 }
 /// dst += src, element by element.
 template <class T> void add_into(Cpu, const Tensor<T, Cpu>& dst, const Tensor<T, Cpu>& src) {
