@@ -11,21 +11,23 @@ namespace detail {
 // Vector extensions have no square root, a loop over std::sqrt stays scalar because of errno, and -ffast-math
 // turns a division into an estimate two units off: these two name the instruction.
 #if defined(__AVX__)
-#define TMOR_SQRT_ASM(suffix, r, x) asm("vsqrt" suffix " %1, %0" : "=v"(r) : "v"(x))
+#define TMOR_SQRT_ASM(suffix, shape, r, x) asm("vsqrt" suffix " %1, %0" : "=v"(r) : "v"(x))
 #define TMOR_DIVIDE_ASM(suffix, r, a, b) asm("vdiv" suffix " %2, %1, %0" : "=v"(r) : "v"(a), "v"(b))
 #elif defined(__SSE2__)
-#define TMOR_SQRT_ASM(suffix, r, x) asm("sqrt" suffix " %1, %0" : "=x"(r) : "x"(x))
+#define TMOR_SQRT_ASM(suffix, shape, r, x) asm("sqrt" suffix " %1, %0" : "=x"(r) : "x"(x))
 #define TMOR_DIVIDE_ASM(suffix, r, a, b) asm("div" suffix " %2, %0" : "=x"(r) : "0"(a), "x"(b))
+#elif defined(__aarch64__)
+#define TMOR_SQRT_ASM(suffix, shape, r, x) asm("fsqrt %0." shape ", %1." shape : "=w"(r) : "w"(x))
 #endif
 
 template <class T, int N> TMOR_ALWAYS_INLINE Pack<T, N> sqrt_pack(Pack<T, N> x) {
 #ifdef TMOR_SQRT_ASM
-  if constexpr (sizeof(x.v) >= 16) {
+  if constexpr (sizeof(x.v) >= 16 && sizeof(x.v) <= TMOR_VECTOR_BYTES) {
     Pack<T, N> r;
     if constexpr (sizeof(T) == 4) {
-      TMOR_SQRT_ASM("ps", r.v, x.v);
+      TMOR_SQRT_ASM("ps", "4s", r.v, x.v);
     } else {
-      TMOR_SQRT_ASM("pd", r.v, x.v);
+      TMOR_SQRT_ASM("pd", "2d", r.v, x.v);
     }
     return r;
   }
