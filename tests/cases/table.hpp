@@ -144,7 +144,7 @@ template <class T> Array array_of(const Tensor<T>& t) {
   return a;
 }
 
-inline void compare(const char* what, const Array& got, const Array& want, double tol, bool common_scale) {
+inline void compare(const std::string& what, const Array& got, const Array& want, double tol, bool common_scale) {
   REQUIRE_MESSAGE(got.shape == want.shape, what, ": shape ", got.shape.str(), " instead of ",
                   want.shape.str());
   double scale = 0;
@@ -198,7 +198,7 @@ void row(const char* name, const ShapeSets& sets, Op op, Reference reference, Op
     title += ")";
     const Array want = reference(static_cast<const Arrays&>(in));
     for (const bool is_strided : {false, true}) {
-      INFO(title << (is_strided ? " strided" : " contiguous"));
+      INFO(title << std::string(is_strided ? " strided" : " contiguous"));
       ++rows_run();
       auto x32 = detail::tensors_of<float, N>(in, is_strided);
       auto x64 = detail::tensors_of<double, N>(in, is_strided);

@@ -1,8 +1,8 @@
 #pragma once
 /// @file joint_mix.hpp
-/// How joint mixing followed by a product over channels runs on the CPU. A sample's mixed features are made, used
-/// and forgotten while they are in the cache; backward makes them again (mixing costs V/Cout of the product) rather
-/// than reading them back from memory.
+/// How joint mixing followed by a product over channels runs on the CPU. A sample's mixed features are made,
+/// used and forgotten while they are in the cache; backward makes them again (mixing costs V/Cout of the
+/// product) rather than reading them back from memory.
 
 #include "tmor/core/parallel.hpp"
 #include "tmor/core/tensor.hpp"
@@ -12,10 +12,9 @@ TMOR_BEGIN
 
 namespace cpu {
 
-/// Sizes and operands of y[n,t,w,:] = sum_h (sum_v a[n,h,v,w] x[n,t,v,:]) weight[h] + bias[w,:]. Everything is
-/// contiguous; `a_sample` is 0 when all samples share one mixing matrix a head.
-template <class T>
-struct JointMixArgs {
+/// Sizes and operands of y[n,t,w,:] = sum_h (sum_v a[n,h,v,w] x[n,t,v,:]) weight[h] + bias[w,:]. Everything
+/// is contiguous; `a_sample` is 0 when all samples share one mixing matrix a head.
+template <class T> struct JointMixArgs {
   Index n = 0, t = 0, v = 0, w = 0, heads = 0, c_in = 0, c_out = 0, a_sample = 0;
   const T* x = nullptr;       ///< (n, t, v, c_in)
   const T* a = nullptr;       ///< (heads, v, w), or (n, heads, v, w)
@@ -32,8 +31,7 @@ struct JointMixArgs {
 namespace detail {
 
 /// u[t,w,h,c] = sum_v a[h,v,w] x[t,v,c] for `count` frames.
-template <class T>
-void mix_frames(const JointMixArgs<T>& p, const T* x, const T* a, Index count, T* u) {
+template <class T> void mix_frames(const JointMixArgs<T>& p, const T* x, const T* a, Index count, T* u) {
   GemmArgs<T> g;
   g.m = p.w;
   g.n = p.c_in;
@@ -52,8 +50,7 @@ void mix_frames(const JointMixArgs<T>& p, const T* x, const T* a, Index count, T
 }
 
 /// Calls f(sample, first frame, frames) for all blocks of frames of samples [begin, end).
-template <class T, class F>
-void for_frame_blocks(const JointMixArgs<T>& p, Index begin, Index end, F&& f) {
+template <class T, class F> void for_frame_blocks(const JointMixArgs<T>& p, Index begin, Index end, F&& f) {
   const Index step = p.frames();
   for (Index n = begin; n < end; ++n)
     for (Index t = 0; t < p.t; t += step) f(n, t, p.t - t < step ? p.t - t : step);
@@ -62,8 +59,7 @@ void for_frame_blocks(const JointMixArgs<T>& p, Index begin, Index end, F&& f) {
 }  // namespace detail
 
 /// y (n, t, w, c_out); `bias` (w, c_out) or null.
-template <class T>
-void joint_mix_forward(const JointMixArgs<T>& p, const T* bias, T* y) {
+template <class T> void joint_mix_forward(const JointMixArgs<T>& p, const T* bias, T* y) {
   const Index step = p.frames(), blocks = (p.t + step - 1) / step;
   parallel_for(p.n * blocks, 1, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
@@ -93,10 +89,9 @@ void joint_mix_forward(const JointMixArgs<T>& p, const T* bias, T* y) {
 }
 
 /// Gradients of `joint_mix_forward`, each where its pointer is not null: dx like x, da (one a sample when
-/// `p.a_sample`, else one for all), dweight like weight. Sums over samples are made in `parts` pieces cut by the
-/// shape alone.
-template <class T>
-void joint_mix_backward(const JointMixArgs<T>& p, const T* dy, T* dx, T* da, T* dweight) {
+/// `p.a_sample`, else one for all), dweight like weight. Sums over samples are made in `parts` pieces cut by
+/// the shape alone.
+template <class T> void joint_mix_backward(const JointMixArgs<T>& p, const T* dy, T* dx, T* da, T* dweight) {
   const Index pieces = p.n < 16 ? p.n : 16, a_size = p.heads * p.v * p.w, w_size = p.mixed() * p.c_out;
   const bool own_a = p.a_sample != 0;
   Ref<Storage> weight_parts, a_parts;
@@ -105,94 +100,95 @@ void joint_mix_backward(const JointMixArgs<T>& p, const T* dy, T* dx, T* da, T* 
   parallel_for(pieces, 1, [&](Index piece, Index) {
     T* dw = dweight ? static_cast<T*>(weight_parts->data()) + piece * w_size : nullptr;
     bool first_w = true, first_a = true;
-    detail::for_frame_blocks(p, piece * p.n / pieces, (piece + 1) * p.n / pieces, [&](Index n, Index t, Index count) {
-      const Index rows = count * p.w, mixed = p.mixed();
-      const T* x = p.x + (n * p.t + t) * p.v * p.c_in;
-      const T* a = p.a + n * p.a_sample;
-      const T* g_out = dy + (n * p.t + t) * p.w * p.c_out;
-      if (dweight) {  // dW (mixed, c_out) += u^T dy
-        T* u = scratch<T>(Scratch::mix, rows * mixed);
-        detail::mix_frames(p, x, a, count, u);
-        GemmArgs<T> g;
-        g.m = mixed;
-        g.n = p.c_out;
-        g.k = rows;
-        g.a = u;
-        g.a_row = 1;
-        g.a_col = mixed;
-        g.b = g_out;
-        g.b_row = p.c_out;
-        g.c = dw;
-        g.c_row = p.c_out;
-        g.beta = first_w ? T(0) : T(1);
-        detail::gemm_serial(g, NoEpilogue{});
-        first_w = false;
-      }
-      if (!dx && !da) return;
-      T* du = scratch<T>(Scratch::mix, rows * mixed);  // du (rows, mixed) = dy W^T
-      GemmArgs<T> g;
-      g.m = rows;
-      g.n = mixed;
-      g.k = p.c_out;
-      g.a = g_out;
-      g.a_row = p.c_out;
-      g.b = p.weight;
-      g.b_row = 1;
-      g.b_col = p.c_out;
-      g.c = du;
-      g.c_row = mixed;
-      detail::gemm_serial(g, NoEpilogue{});
-      Index a_segments[64], u_segments[64];
-      for (Index h = 0; h < p.heads; ++h) {
-        a_segments[h] = h * p.v * p.w;
-        u_segments[h] = h * p.c_in;
-      }
-      if (dx) {  // dx[t,v,:] = sum_h sum_w a[h,v,w] du[t,w,h,:]
-        GemmArgs<T> b;
-        b.m = p.v;
-        b.n = p.c_in;
-        b.k = p.w;
-        b.a = a;
-        b.a_row = p.w;
-        b.b_row = mixed;
-        b.c_row = p.c_in;
-        b.segments = p.heads;
-        b.a_segments = a_segments;
-        b.b_segments = u_segments;
-        for (Index f = 0; f < count; ++f) {
-          b.b = du + f * p.w * mixed;
-          b.c = dx + ((n * p.t + t + f) * p.v) * p.c_in;
-          detail::gemm_serial(b, NoEpilogue{});
-        }
-      }
-      if (da) {  // da[h,v,w] += sum_{t,c} x[t,v,c] du[t,w,h,c]
-        T* out = own_a ? da + n * p.a_sample : static_cast<T*>(a_parts->data()) + piece * a_size;
-        if (own_a) first_a = t == 0;
-        for (Index f = 0; f < count; ++f)
+    detail::for_frame_blocks(
+        p, piece * p.n / pieces, (piece + 1) * p.n / pieces, [&](Index n, Index t, Index count) {
+          const Index rows = count * p.w, mixed = p.mixed();
+          const T* x = p.x + (n * p.t + t) * p.v * p.c_in;
+          const T* a = p.a + n * p.a_sample;
+          const T* g_out = dy + (n * p.t + t) * p.w * p.c_out;
+          if (dweight) {  // dW (mixed, c_out) += u^T dy
+            T* u = scratch<T>(Scratch::mix, rows * mixed);
+            detail::mix_frames(p, x, a, count, u);
+            GemmArgs<T> g;
+            g.m = mixed;
+            g.n = p.c_out;
+            g.k = rows;
+            g.a = u;
+            g.a_row = 1;
+            g.a_col = mixed;
+            g.b = g_out;
+            g.b_row = p.c_out;
+            g.c = dw;
+            g.c_row = p.c_out;
+            g.beta = first_w ? T(0) : T(1);
+            detail::gemm_serial(g, NoEpilogue{});
+            first_w = false;
+          }
+          if (!dx && !da) return;
+          T* du = scratch<T>(Scratch::mix, rows * mixed);  // du (rows, mixed) = dy W^T
+          GemmArgs<T> g;
+          g.m = rows;
+          g.n = mixed;
+          g.k = p.c_out;
+          g.a = g_out;
+          g.a_row = p.c_out;
+          g.b = p.weight;
+          g.b_row = 1;
+          g.b_col = p.c_out;
+          g.c = du;
+          g.c_row = mixed;
+          detail::gemm_serial(g, NoEpilogue{});
+          Index a_segments[64], u_segments[64];
           for (Index h = 0; h < p.heads; ++h) {
+            a_segments[h] = h * p.v * p.w;
+            u_segments[h] = h * p.c_in;
+          }
+          if (dx) {  // dx[t,v,:] = sum_h sum_w a[h,v,w] du[t,w,h,:]
             GemmArgs<T> b;
             b.m = p.v;
-            b.n = p.w;
-            b.k = p.c_in;
-            b.a = x + f * p.v * p.c_in;
-            b.a_row = p.c_in;
-            b.b = du + f * p.w * mixed + h * p.c_in;
-            b.b_row = 1;
-            b.b_col = mixed;
-            b.c = out + h * p.v * p.w;
-            b.c_row = p.w;
-            b.beta = first_a && f == 0 ? T(0) : T(1);
-            detail::gemm_serial(b, NoEpilogue{});
+            b.n = p.c_in;
+            b.k = p.w;
+            b.a = a;
+            b.a_row = p.w;
+            b.b_row = mixed;
+            b.c_row = p.c_in;
+            b.segments = p.heads;
+            b.a_segments = a_segments;
+            b.b_segments = u_segments;
+            for (Index f = 0; f < count; ++f) {
+              b.b = du + f * p.w * mixed;
+              b.c = dx + ((n * p.t + t + f) * p.v) * p.c_in;
+              detail::gemm_serial(b, NoEpilogue{});
+            }
           }
-        first_a = false;
-      }
-    });
+          if (da) {  // da[h,v,w] += sum_{t,c} x[t,v,c] du[t,w,h,c]
+            T* out = own_a ? da + n * p.a_sample : static_cast<T*>(a_parts->data()) + piece * a_size;
+            if (own_a) first_a = t == 0;
+            for (Index f = 0; f < count; ++f)
+              for (Index h = 0; h < p.heads; ++h) {
+                GemmArgs<T> b;
+                b.m = p.v;
+                b.n = p.w;
+                b.k = p.c_in;
+                b.a = x + f * p.v * p.c_in;
+                b.a_row = p.c_in;
+                b.b = du + f * p.w * mixed + h * p.c_in;
+                b.b_row = 1;
+                b.b_col = mixed;
+                b.c = out + h * p.v * p.w;
+                b.c_row = p.w;
+                b.beta = first_a && f == 0 ? T(0) : T(1);
+                detail::gemm_serial(b, NoEpilogue{});
+              }
+            first_a = false;
+          }
+        });
   });
   auto add_up = [&](const Ref<Storage>& parts, Index size, T* out) {
     const T* in = static_cast<const T*>(parts->data());
     parallel_for(size, 8192, [&](Index begin, Index end) {
       for (Index j = begin; j < end; ++j) {
-        T s = in[j];
+        T s = pieces > 0 ? in[j] : T(0);
         for (Index i = 1; i < pieces; ++i) s += in[i * size + j];
         out[j] = s;
       }

@@ -36,7 +36,7 @@ Tensor<T, Device> matmul_values(const Tensor<T, Device>& a, const Tensor<T, Devi
     shape.push_back(a.size(-2));
     shape.push_back(b.size(-1));
     auto c = Tensor<T, Device>::empty(shape);
-    count_flops(2 * shape.numel() * a.size(-1));
+    detail::count_flops(2 * shape.numel() * a.size(-1));
     run_matmul(Device{}, c, a, b);
     return c;
   }
@@ -98,7 +98,7 @@ Tensor<T, Device> linear(const Tensor<T, Device>& x, const Tensor<T, Device>& w,
     const auto x2 = reshape(
         x.detach(), {x.size(-1) == 0 ? shape.numel() / std::max<Index>(1, w.size(0)) : -1, x.size(-1)});
     const auto y2 = y.as_strided({x2.size(0), w.size(0)}, {w.size(0), 1}, 0);
-    count_flops(2 * y.numel() * w.size(1));
+    detail::count_flops(2 * y.numel() * w.size(1));
     run_linear(Device{}, y2, x2, detail::swap_last_two(w), b.defined() ? b.data() : nullptr, act);
     if (tape)
       record(y, "linear", inputs(x, w, b),
