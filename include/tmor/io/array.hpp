@@ -14,6 +14,7 @@
 #include <type_traits>
 
 #include "tmor/core/dtype.hpp"
+#include "tmor/core/finite.hpp"
 #include "tmor/core/shape.hpp"
 
 TMOR_BEGIN
@@ -64,9 +65,6 @@ namespace detail {
 
 using tmor::detail::cat;
 using tmor::detail::fail;
-
-/// True unless infinite or NaN, also under -ffast-math.
-inline bool is_finite(double v) { return ((std::bit_cast<std::uint64_t>(v) >> 52) & 0x7ff) != 0x7ff; }
 
 /// `v` as a `To`, for `Array::convert_to`: false when it does not fit.
 template <class To, class From> bool convert_element(From v, To& out) {
@@ -145,8 +143,17 @@ class Array {
   /// @throws Error naming the first value that is not a whole number of the integer type's range.
   Array convert_to(DType to) const {
     Array out(to, shape_);
-    visit_dtype(to,
-                [&](auto t) { visit_dtype(dtype_, [&](auto f) { fill<decltype(t), decltype(f)>(out); }); });
+    const Index bad = visit_dtype(to, [&](auto t) {
+      return visit_dtype(dtype_, [&](auto f) { return fill<decltype(t), decltype(f)>(out); });
+    });
+    if (bad >= 0) {
+      const double value = visit_dtype(dtype_, [&](auto f) {
+        using From = decltype(f);
+        return static_cast<double>(static_cast<compute_t<From>>(as<From>()[static_cast<std::size_t>(bad)]));
+      });
+      detail::fail<Error>("[io::Array::convert_to] element ", bad, " is ", value, ", which ", dtype_name(to),
+                          " cannot hold");
+    }
     return out;
   }
   template <class T> Array convert_to() const { return convert_to(dtype_of<T>); }
@@ -162,14 +169,13 @@ class Array {
                dtype_name(wanted), ": use convert_to");
   }
 
-  template <class To, class From> void fill(Array& out) const {
+  /// Converts all elements; returns the first that does not fit, or -1.
+  template <class To, class From> Index fill(Array& out) const {
     const auto from = as<From>();
     const auto to = out.as<To>();
-    for (std::size_t i = 0; i < from.size(); ++i) {
-      TMOR_CHECK((detail::convert_element<To, From>(from[i], to[i])), "[io::Array::convert_to] element ", i,
-                 " is ", static_cast<compute_t<From>>(from[i]), ", which ", dtype_name(dtype_of<To>),
-                 " cannot hold");
-    }
+    for (std::size_t i = 0; i < from.size(); ++i)
+      if (!detail::convert_element<To, From>(from[i], to[i])) return static_cast<Index>(i);
+    return -1;
   }
 
   DType dtype_;

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "tmor/core/finite.hpp"
 #include "tmor/io/file.hpp"
 
 TMOR_BEGIN
@@ -20,7 +21,7 @@ namespace io {
 using Json = nlohmann::json;
 
 struct JsonOptions {
-  std::size_t max_bytes = std::size_t{1} << 30;
+  std::size_t max_bytes = std::size_t{1} << 28;  ///< of text; the value takes up to about 20 times that
   int max_depth = 100;
 };
 
@@ -51,7 +52,11 @@ class JsonBuilder {
   bool boolean(bool v) { return put(v); }
   bool number_integer(number_integer_t v) { return put(v); }
   bool number_unsigned(number_unsigned_t v) { return put(v); }
-  bool number_float(double v, const std::string&) { return put(v); }
+  bool number_float(double v, const std::string& digits) {
+    // The library's own check does not survive -ffast-math.
+    TMOR_CHECK_IO(is_finite(v), name_, ": the number ", digits, " is too large");
+    return put(v);
+  }
   bool string(std::string& v) { return put(std::move(v)); }
   bool binary(Json::binary_t&) { return false; }
   bool start_object(std::size_t) { return open(Json::object()); }
@@ -117,9 +122,23 @@ inline Json read_json(const std::string& path, const JsonOptions& options = {}) 
   return parse_json(read_file(path, options.max_bytes), path, options);
 }
 
+namespace detail {
+
+/// Infinities and NaN become null; by ourselves, since the library's test does not survive -ffast-math.
+inline void null_not_finite(Json& value) {
+  if (value.is_structured()) {
+    for (auto& v : value) null_not_finite(v);
+  } else if (value.is_number_float() && !is_finite(value.get<double>())) {
+    value = nullptr;
+  }
+}
+
+}  // namespace detail
+
 /// The text of `value`, on one line or indented by `indent` spaces. Infinities and NaN, which JSON has not,
 /// become null. @throws Error when a string is not UTF-8.
-inline std::string json_text(const Json& value, int indent = -1) {
+inline std::string json_text(Json value, int indent = -1) {
+  detail::null_not_finite(value);
   try {
     return value.dump(indent);
   } catch (const Json::exception& e) {
@@ -128,8 +147,8 @@ inline std::string json_text(const Json& value, int indent = -1) {
 }
 
 /// Writes `value` and a final newline, atomically. @throws IoError
-inline void write_json(const std::string& path, const Json& value, int indent = 2) {
-  write_atomic(path, json_text(value, indent) + "\n");
+inline void write_json(const std::string& path, Json value, int indent = 2) {
+  write_atomic(path, json_text(std::move(value), indent) + "\n");
 }
 
 /// `value` as a `T` (bool, integer, floating, std::string, Json), without silent conversions: an integer must

@@ -88,19 +88,10 @@ class Mat5Parser {
   }
 
  private:
-  enum : std::uint32_t {
-    kInt8 = 1,
-    kUint8 = 2,
-    kUint16 = 4,
-    kInt32 = 5,
-    kUint32 = 6,
-    kMatrix = 14,
-    kCompressed = 15,
-    kUtf8 = 16,
-    kUtf16 = 17,
-    kUtf32 = 18
-  };
-  enum : std::uint32_t { kCell = 1, kStruct = 2, kChar = 4, kDouble = 6, kSingle = 7, kLastInteger = 15 };
+  // Element types, then array classes.
+  static constexpr std::uint32_t kInt8 = 1, kUint8 = 2, kUint16 = 4, kInt32 = 5, kUint32 = 6, kMatrix = 14,
+                                 kCompressed = 15, kUtf8 = 16, kUtf16 = 17, kUtf32 = 18;
+  static constexpr std::uint32_t kCell = 1, kStruct = 2, kChar = 4, kDouble = 6, kLastNumeric = 15;
   static constexpr int kMaxDepth = 16;
 
   struct Element {
@@ -175,8 +166,8 @@ class Mat5Parser {
     if (flags.type != kUint32 || flags.data.size() != 8) bad("no array flags");
     const std::uint32_t word = u32(flags.data, 0), cls = word & 0xff;
     const bool logical = word & 0x200, complex = word & 0x800;
-    if (cls == 0 || cls > kLastInteger + 2) bad(cat("unknown array class ", cls));
-    if (cls > kLastInteger) return out;  // functions and objects have another layout
+    if (cls == 0 || cls > kLastNumeric + 2) bad(cat("unknown array class ", cls));
+    if (cls > kLastNumeric) return out;  // functions and objects have another layout
     v.shape = dimensions(next(s, at));
     const Element name = next(s, at);
     if (name.type != kInt8 && name.type != kUtf8) bad("no array name");
@@ -200,31 +191,43 @@ class Mat5Parser {
     if (rank > Shape::kMaxRank) bad("more than 8 dimensions");
     Shape shape;
     for (std::size_t i = 0; i < rank; ++i) shape.push_back(static_cast<std::int32_t>(u32(e.data, 4 * i)));
-    checked_bytes(DType::u8, shape, name_);
+    checked_bytes(DType::u8, shape, cat(name_, ": variable at byte ", where_));
     return shape;
   }
 
+  Stored stored_type(std::uint32_t type) const {
+    switch (type) {
+      case 1:
+        return Stored::i8;
+      case 2:
+        return Stored::u8;
+      case 3:
+        return Stored::i16;
+      case 4:
+        return Stored::u16;
+      case 5:
+        return Stored::i32;
+      case 6:
+        return Stored::u32;
+      case 7:
+        return Stored::f32;
+      case 9:
+        return Stored::f64;
+      case 12:
+        return Stored::i64;
+      case 13:
+        return Stored::u64;
+      default:
+        bad(cat("numbers of unknown type ", type));
+    }
+  }
+
   Array numbers(const Element& e, std::uint32_t cls, bool logical, const Shape& shape) const {
-    static constexpr int kStored[] = {-1,
-                                      int(Stored::i8),
-                                      int(Stored::u8),
-                                      int(Stored::i16),
-                                      int(Stored::u16),
-                                      int(Stored::i32),
-                                      int(Stored::u32),
-                                      int(Stored::f32),
-                                      -1,
-                                      int(Stored::f64),
-                                      -1,
-                                      -1,
-                                      int(Stored::i64),
-                                      int(Stored::u64)};
-    if (e.type >= std::size(kStored) || kStored[e.type] < 0) bad(cat("numbers of unknown type ", e.type));
-    const auto stored = static_cast<Stored>(kStored[e.type]);
     static constexpr DType kClass[] = {DType::f64, DType::f32, DType::i32, DType::u8,  DType::i32,
                                        DType::i32, DType::i32, DType::i64, DType::i64, DType::i64};
     const DType dtype = logical ? DType::boolean : kClass[cls - kDouble];
-    const Array raw = load_elements(e.data, stored, false, shape, cat(name_, ": variable"), where_);
+    const Array raw =
+        load_elements(e.data, stored_type(e.type), false, shape, cat(name_, ": variable"), where_);
     try {
       return from_column_major(raw.convert_to(dtype));
     } catch (const IoError&) {
@@ -234,11 +237,6 @@ class Mat5Parser {
     }
   }
 
-  void cells(std::string_view s, std::size_t& at, MatValue& v, int depth) {
-    v.kind = MatValue::Kind::cell;
-    v.cells = values(s, at, count(v.shape, s.size() - at), v.shape, depth);
-  }
-
   /// Elements of a cell or struct array, each of which takes at least a tag of the `left` bytes.
   std::size_t count(const Shape& shape, std::size_t left) const {
     const auto n = checked_bytes(DType::u8, shape, name_);
@@ -246,12 +244,11 @@ class Mat5Parser {
     return n;
   }
 
-  /// `n` matrices that follow each other in column-major order.
-  std::vector<MatValue> values(std::string_view s, std::size_t& at, std::size_t n, const Shape& shape,
-                               int depth) {
+  void cells(std::string_view s, std::size_t& at, MatValue& v, int depth) {
     std::vector<MatValue> list;
-    for (std::size_t i = 0; i < n; ++i) list.push_back(child(s, at, depth));
-    return row_major(std::move(list), shape);
+    for (std::size_t n = count(v.shape, s.size() - at); n > 0; --n) list.push_back(child(s, at, depth));
+    v.cells = row_major(std::move(list), v.shape);
+    v.kind = MatValue::Kind::cell;
   }
   MatValue child(std::string_view s, std::size_t& at, int depth) {
     const Element e = next(s, at);
@@ -274,16 +271,19 @@ class Mat5Parser {
     if (width.type != kInt32 || width.data.size() != 4 || names.type != kInt8) bad("no field names");
     const std::size_t w = u32(width.data, 0);
     if (w == 0 || names.data.size() % w) bad("field names of another size than their width");
+    if (names.data.size() / w > values_) bad("more field names than the cap on values allows");
     std::vector<std::pair<std::string, std::vector<MatValue>>> fields;
     for (std::size_t i = 0; i < names.data.size(); i += w) {
       const auto name = names.data.substr(i, w);
       fields.emplace_back(name.substr(0, name.find('\0')), std::vector<MatValue>());
     }
-    if (const std::size_t n = fields.empty() ? 0 : count(v.shape, (s.size() - at) / fields.size())) {
-      for (std::size_t i = 0; i < n; ++i)
-        for (auto& f : fields) f.second.push_back(child(s, at, depth));
+    const std::size_t n = fields.empty() ? 0 : count(v.shape, (s.size() - at) / fields.size());
+    for (std::size_t i = 0; i < n; ++i)
+      for (auto& f : fields) f.second.push_back(child(s, at, depth));
+    for (auto& [name, list] : fields) {
+      if (!v.fields.emplace(name, row_major(std::move(list), v.shape)).second)
+        bad("a field name appears twice");
     }
-    for (auto& [name, list] : fields) v.fields[name] = row_major(std::move(list), v.shape);
     v.kind = MatValue::Kind::record;
   }
 

@@ -181,7 +181,7 @@ inline void write_safetensors(const std::string& path, std::vector<SafeTensorVie
     entry["data_offsets"] = {at, end};
     at = end;
   }
-  std::string text = json_text(header);
+  std::string text = json_text(std::move(header));
   text.append((64 - (8 + text.size()) % 64) % 64, ' ');
   TMOR_CHECK(text.size() <= kMaxSafetensorsHeader, "[safetensors] '", path, "': the header would take ",
              text.size(), " bytes, more than the format's 100 MB");
