@@ -36,9 +36,11 @@ class FlopCounter {
   Index count_ = 0;
 };
 
+namespace detail {
 /// Called once by each product and convolution, forward and backward, with 2 m n k.
 inline void count_flops(Index n) {
-  if (FlopCounter* c = detail::flop_counter()) c->add(n);
+  if (FlopCounter* c = flop_counter()) c->add(n);
 }
+}  // namespace detail
 
 TMOR_END
