@@ -5,7 +5,10 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 #include <vector>
+
+#include "tmor/core/dtype.hpp"
 
 using namespace tmor;
 using tmor::cpu::GemmArgs;
@@ -265,6 +268,50 @@ TEST_CASE("the bits do not depend on the number of threads") {
         if (first.empty()) first = c;
         CHECK(std::memcmp(first.data(), c.data(), c.size() * sizeof(float)) == 0);
       }
+    }
+  }
+}
+
+TEST_CASE("a packed B gives the same product, with the hook") {
+  for (Index m : {0, 1, 9, 300}) {
+    for (Index k : {0, 7, 800}) {
+      const Index n = 90;
+      const auto a = numbers<float>(m * k, 1), b = numbers<float>(k * n, 2), bias = numbers<float>(n, 3);
+      std::vector<float> c(static_cast<std::size_t>(m * n));
+      GemmArgs<float> g{
+          .m = m, .n = n, .k = k, .a = a.data(), .a_row = k, .b = b.data(), .b_row = 1, .b_col = k};
+      g.c = c.data();
+      g.c_row = n;
+      cpu::PackedB<float> first(k, n, b.data(), 1, k);
+      const cpu::PackedB<float> packed(std::move(first));
+      cpu::gemm(g, packed, cpu::AddBias<float>{bias.data()});
+      check_product(g, c.data(), bias.data());
+      g.n = n - 1;
+      CHECK_THROWS_AS(cpu::gemm(g, packed), ShapeError);
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("operands stored in half precision are multiplied as floats", S, bf16, f16) {
+  const Index shapes[][3] = {{1, 40, 30}, {17, 19, 500}, {200, 100, 400}, {30, 20, 9000}};
+  for (const auto& [m, n, k] : shapes) {
+    for (int layout = 0; layout < 4; ++layout) {
+      std::vector<S> a, b;
+      std::vector<float> fa, fb;
+      for (float x : numbers<float>(m * k, 1)) a.push_back(S(x)), fa.push_back(float(a.back()));
+      for (float x : numbers<float>(k * n, 2)) b.push_back(S(x)), fb.push_back(float(b.back()));
+      std::vector<float> c(static_cast<std::size_t>(m * n));
+      GemmArgs<float, S> g{.m = m, .n = n, .k = k, .a = a.data(), .b = b.data(), .c = c.data(), .c_row = n};
+      layout & 1 ? (g.a_row = 1, g.a_col = m) : (g.a_row = k, g.a_col = 1);
+      layout & 2 ? (g.b_row = 1, g.b_col = k) : (g.b_row = n, g.b_col = 1);
+      cpu::gemm(g);
+      GemmArgs<float> f{.m = m, .n = n, .k = k, .a = fa.data(), .a_row = g.a_row, .a_col = g.a_col};
+      f.b = fb.data();
+      f.b_row = g.b_row;
+      f.b_col = g.b_col;
+      f.c = c.data();
+      f.c_row = n;
+      check_product(f, c.data());
     }
   }
 }

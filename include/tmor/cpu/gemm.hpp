@@ -5,6 +5,7 @@
 /// shape alone, so the bits of the result do not depend on the number of threads.
 
 #include <algorithm>
+#include <type_traits>
 
 #include "tmor/core/config.hpp"
 #include "tmor/core/error.hpp"
@@ -24,11 +25,11 @@ namespace cpu {
 /// The sum may run over several *segments* of k terms each: C = alpha * sum_s A_s B_s + beta * C, where A_s
 /// and B_s start `a_segments[s]` and `b_segments[s]` elements after `a` and `b` (null: all zero). Heads of a
 /// joint mixing, taps of a convolution and items of a batch summed over are segments.
-template <class T> struct GemmArgs {
+template <class T, class S = T> struct GemmArgs {
   Index m = 0, n = 0, k = 0;
-  const T* a = nullptr;
+  const S* a = nullptr;
   Index a_row = 0, a_col = 1;
-  const T* b = nullptr;
+  const S* b = nullptr;
   Index b_row = 0, b_col = 1;
   T* c = nullptr;
   Index c_row = 0;
@@ -82,13 +83,13 @@ inline const Index* offsets_or_zero(const Index* p) {
   return p ? p : zero;
 }
 
-template <class T> double flops(const GemmArgs<T>& g) {
+template <class T, class S> double flops(const GemmArgs<T, S>& g) {
   return 2.0 * static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k * g.segments);
 }
 
 /// C[i0, i1) x panels [j0, j1) over the blocks [k0, k1) of the sum.
-template <class T, class Epilogue>
-void gemm_block(const GemmArgs<T>& g, const Panels<T>& panels, Index i0, Index i1, Index j0, Index j1,
+template <class T, class S, class Epilogue>
+void gemm_block(const GemmArgs<T, S>& g, const Panels<T, S>& panels, Index i0, Index i1, Index j0, Index j1,
                 Index k0, Index k1, const Epilogue& epilogue, bool pack_a) {
   constexpr Index kCols = Tile<T>::kCols;
   const Index* a_segments = offsets_or_zero(g.a_segments);
@@ -109,7 +110,7 @@ void gemm_block(const GemmArgs<T>& g, const Panels<T>& panels, Index i0, Index i
       for (Index i = i0, rows; i < i1; i += rows) {
         rows = tile_rows<T>(i1 - i);
         for (Index s = 0; s < block.segments; ++s, out += rows * block.k) {
-          const T* in = g.a + a_segments[block.segment + s] + i * g.a_row + block.p * g.a_col;
+          const S* in = g.a + a_segments[block.segment + s] + i * g.a_row + block.p * g.a_col;
           pack_panel(in, g.a_col, g.a_row, block.k, rows, rows, out);
         }
       }
@@ -120,13 +121,13 @@ void gemm_block(const GemmArgs<T>& g, const Panels<T>& panels, Index i0, Index i
       t.cols = static_cast<int>(g.n - col < kCols ? g.n - col : kCols);
       for (Index i = i0; i < i1;) {
         const int rows = tile_rows<T>(i1 - i);
-        if (pack_a) {
+        if (!std::is_same_v<T, S> || pack_a) {
           for (Index s = 0; s < block.segments; ++s) a_offsets[s] = s * rows * block.k;
           t.a = a_packed + (i - i0) * block.terms();
           t.a_row = 1;
           t.a_col = rows;
           t.a_segments = a_offsets;
-        } else {
+        } else if constexpr (std::is_same_v<T, S>) {
           t.a = g.a + i * g.a_row + block.p * g.a_col;
           t.a_row = g.a_row;
           t.a_col = g.a_col;
@@ -144,7 +145,8 @@ void gemm_block(const GemmArgs<T>& g, const Panels<T>& panels, Index i0, Index i
 }
 
 /// C = beta * C and the hook: what is left of a product with no terms.
-template <class T, class Epilogue> void gemm_no_terms(const GemmArgs<T>& g, const Epilogue& epilogue) {
+template <class T, class S, class Epilogue>
+void gemm_no_terms(const GemmArgs<T, S>& g, const Epilogue& epilogue) {
   for (Index i = 0; i < g.m; ++i) {
     T* c = g.c + i * g.c_row;
     for (Index j = 0; j < g.n; ++j) c[j] = g.beta == T(0) ? T(0) : c[j] * g.beta;
@@ -154,21 +156,22 @@ template <class T, class Epilogue> void gemm_no_terms(const GemmArgs<T>& g, cons
 
 /// Reading B as it lies is free when few rows of A reuse it; packed rows are contiguous, which many rows
 /// repay.
-template <class T> bool read_b_directly(const GemmArgs<T>& g) {
-  return g.b_col == 1 && g.m <= 4 * Tile<T>::kRows;
+template <class T, class S> bool read_b_directly(const GemmArgs<T, S>& g) {
+  return std::is_same_v<T, S> && g.b_col == 1 && g.m <= 4 * Tile<T>::kRows;
 }
 
 /// Packing A repays when it is read for several panels and its rows lie badly: each term on another page, or
 /// all rows in the same few sets of the first cache.
-template <class T> bool pack_a(const GemmArgs<T>& g) {
+template <class T, class S> bool pack_a(const GemmArgs<T, S>& g) {
+  if (!std::is_same_v<T, S>) return true;
   if (g.n <= 2 * Tile<T>::kCols || g.m < Tile<T>::kRows) return false;
   const Index size = static_cast<Index>(sizeof(T));
   return g.a_col == 1 ? g.a_row * size % 1024 == 0 : g.a_col * size >= 2048 || g.a_row != 1;
 }
 
 /// True when one row or column meets a matrix with unit stride one way: then `gemm_vector` does it.
-template <class T> bool is_vector(const GemmArgs<T>& g) {
-  if (g.segments != 1 || g.a_segments || g.b_segments) return false;
+template <class T, class S> bool is_vector(const GemmArgs<T, S>& g) {
+  if (!std::is_same_v<T, S> || g.segments != 1 || g.a_segments || g.b_segments) return false;
   return g.m == 1 ? g.b_row == 1 || g.b_col == 1 : g.n == 1 && (g.a_row == 1 || g.a_col == 1);
 }
 
@@ -185,10 +188,13 @@ template <class T, class Epilogue> void gemm_vector(const GemmArgs<T>& g, const 
 }
 
 /// The whole product on the calling thread.
-template <class T, class Epilogue> void gemm_serial(const GemmArgs<T>& g, const Epilogue& epilogue) {
-  if (is_vector(g)) return gemm_vector(g, epilogue);
+template <class T, class S, class Epilogue>
+void gemm_serial(const GemmArgs<T, S>& g, const Epilogue& epilogue) {
+  if constexpr (std::is_same_v<T, S>) {
+    if (is_vector(g)) return gemm_vector(g, epilogue);
+  }
   const KPlan plan(g.k, g.segments);
-  Panels<T> panels(plan, g.n, g.b, g.b_row, g.b_col, offsets_or_zero(g.b_segments), read_b_directly(g));
+  Panels<T, S> panels(plan, g.n, g.b, g.b_row, g.b_col, offsets_or_zero(g.b_segments), read_b_directly(g));
   if (panels.packed_count() > 0) {
     panels.set_packed(scratch<T>(Scratch::pack_b, panels.packed_size()));
     panels.pack_all();
@@ -199,25 +205,25 @@ template <class T, class Epilogue> void gemm_serial(const GemmArgs<T>& g, const 
 /// How many pieces the sum over k is cut into: more than one when it is long beside C, where it gives every
 /// thread work and keeps each block of B in the cache between its packing and its use. Depends on the shape
 /// alone.
-template <class T> Index k_pieces(const GemmArgs<T>& g, const KPlan& plan) {
+template <class T, class S> Index k_pieces(const GemmArgs<T, S>& g, const KPlan& plan) {
   constexpr Index kMost = Index{1} << 22;  // numbers in all pieces' copies of C
   const Index size = g.m * g.n, pieces = std::min({plan.blocks() / 4, kMost / size, Index{16}});
   return pieces < 2 || plan.terms() < 4 * std::min(g.m, g.n) ? 1 : pieces;
 }
 
 /// The pieces of the sum on several threads, each into its own matrix, added up in their order.
-template <class T, class Epilogue>
-void gemm_split_k(const GemmArgs<T>& g, const KPlan& plan, Index pieces, const Epilogue& epilogue) {
+template <class T, class S, class Epilogue>
+void gemm_split_k(const GemmArgs<T, S>& g, const KPlan& plan, Index pieces, const Epilogue& epilogue) {
   const Index size = g.m * g.n, blocks = plan.blocks();
   T* partial = scratch<T>(Scratch::partial, pieces * size);
   parallel_for(pieces, 1, [&](Index piece, Index) {
-    GemmArgs<T> part = g;
+    GemmArgs<T, S> part = g;
     part.c = partial + piece * size;
     part.c_row = g.n;
     part.alpha = T(1);
     part.beta = T(0);
     const Index k0 = piece * blocks / pieces, k1 = (piece + 1) * blocks / pieces;
-    Panels<T> panels(plan, g.n, g.b, g.b_row, g.b_col, offsets_or_zero(g.b_segments), read_b_directly(g));
+    Panels<T, S> panels(plan, g.n, g.b, g.b_row, g.b_col, offsets_or_zero(g.b_segments), read_b_directly(g));
     for (Index kb = k0; kb < k1; ++kb) {
       if (panels.packed_count() > 0) {
         const KPlan::Block block = plan.block(kb);
@@ -244,8 +250,8 @@ void gemm_split_k(const GemmArgs<T>& g, const KPlan& plan, Index pieces, const E
 }
 
 /// Blocks of C on several threads, B packed once for all of them (or before: then `panels` holds it).
-template <class T, class Epilogue>
-void gemm_tasks(const GemmArgs<T>& g, Panels<T>& panels, bool packed, const Epilogue& epilogue) {
+template <class T, class S, class Epilogue>
+void gemm_tasks(const GemmArgs<T, S>& g, Panels<T, S>& panels, bool packed, const Epilogue& epilogue) {
   const Index blocks = panels.plan().blocks(), count = panels.count();
   if (!packed && panels.packed_count() > 0) {
     panels.set_packed(scratch<T>(Scratch::pack_b, panels.packed_size()));
@@ -283,30 +289,69 @@ void gemm_tasks(const GemmArgs<T>& g, Panels<T>& panels, bool packed, const Epil
 /// Computes `g` (see GemmArgs) on up to `num_threads()` threads and calls `epilogue` on every finished
 /// element (see NoEpilogue). Scratch memory belongs to the threads and is reused. Throws Error for a negative
 /// size.
-template <class T, class Epilogue = NoEpilogue>
-void gemm(const GemmArgs<T>& g, const Epilogue& epilogue = {}) {
+template <class T, class S, class Epilogue = NoEpilogue>
+void gemm(const GemmArgs<T, S>& g, const Epilogue& epilogue = {}) {
   TMOR_CHECK(g.m >= 0 && g.n >= 0 && g.k >= 0 && g.segments >= 0, "gemm: negative size: m ", g.m, ", n ", g.n,
              ", k ", g.k, ", segments ", g.segments);
   TMOR_CHECK(g.segments <= 1 || (g.a_segments && g.b_segments), "gemm: segments without their offsets");
   if (g.m == 0 || g.n == 0) return;
   if (g.k == 0 || g.segments == 0) return detail::gemm_no_terms(g, epilogue);
-  if (detail::is_vector(g)) return detail::gemm_vector(g, epilogue);
+  if constexpr (std::is_same_v<T, S>) {
+    if (detail::is_vector(g)) return detail::gemm_vector(g, epilogue);
+  }
   if (detail::flops(g) < detail::kSerialFlops) return detail::gemm_serial(g, epilogue);
   const KPlan plan(g.k, g.segments);
   const Index pieces = detail::k_pieces(g, plan);
   if (pieces > 1) return detail::gemm_split_k(g, plan, pieces, epilogue);
   const bool direct = detail::read_b_directly(g);
-  Panels<T> panels(plan, g.n, g.b, g.b_row, g.b_col, detail::offsets_or_zero(g.b_segments), direct);
+  Panels<T, S> panels(plan, g.n, g.b, g.b_row, g.b_col, detail::offsets_or_zero(g.b_segments), direct);
   detail::gemm_tasks(g, panels, false, epilogue);
+}
+
+/// The matrix B of a product, packed once for many: the weights of a layer at inference.
+template <class T> class PackedB {
+ public:
+  /// Copies the (k x n) matrix `b` with any strides.
+  template <class S> PackedB(Index k, Index n, const S* b, Index b_row, Index b_col) : k_(k), n_(n) {
+    TMOR_CHECK(k >= 0 && n >= 0, "PackedB: negative size: k ", k, ", n ", n);
+    Panels<T, S> panels(KPlan(k, 1), n, b, b_row, b_col, detail::offsets_or_zero(nullptr), false);
+    packed_ = static_cast<T*>(memory_.reserve(static_cast<std::size_t>(panels.packed_size()) * sizeof(T)));
+    panels.set_packed(packed_);
+    panels.pack_all();
+  }
+  Index k() const { return k_; }
+  Index n() const { return n_; }
+  Panels<T> panels() const {
+    Panels<T> p(KPlan(k_, 1), n_, nullptr, 0, 1, nullptr, false);
+    p.set_packed(packed_);
+    return p;
+  }
+
+ private:
+  Index k_, n_;
+  detail::ScratchBuffer memory_;
+  T* packed_ = nullptr;
+};
+
+/// `gemm` with the B of `packed` in place of `g.b`. Throws ShapeError unless its sizes are those of `g`.
+template <class T, class Epilogue = NoEpilogue>
+void gemm(const GemmArgs<T>& g, const PackedB<T>& packed, const Epilogue& epilogue = {}) {
+  TMOR_CHECK_SHAPE(g.m >= 0 && g.k == packed.k() && g.n == packed.n() && g.segments == 1,
+                   "gemm: the packed matrix is ", packed.k(), " x ", packed.n(), ", the product wants ", g.k,
+                   " x ", g.n, " in one segment");
+  if (g.m == 0 || g.n == 0) return;
+  if (g.k == 0) return detail::gemm_no_terms(g, epilogue);
+  Panels<T> panels = packed.panels();
+  detail::gemm_tasks(g, panels, true, epilogue);
 }
 
 /// Computes `g` for every item of `batch`. Items may share A or B (stride 0); their C must not overlap. The
 /// hook sees the rows of each item.
-template <class T, class Epilogue = NoEpilogue>
-void gemm_batched(const GemmArgs<T>& g, const GemmBatch& batch, const Epilogue& epilogue = {}) {
+template <class T, class S, class Epilogue = NoEpilogue>
+void gemm_batched(const GemmArgs<T, S>& g, const GemmBatch& batch, const Epilogue& epilogue = {}) {
   const Index items = batch.items();
   const auto item_args = [&](Index item) {
-    GemmArgs<T> args = g;
+    GemmArgs<T, S> args = g;
     for (int d = batch.rank - 1; d >= 0; --d) {
       const Index i = item % batch.size[d];
       item /= batch.size[d];
@@ -325,7 +370,7 @@ void gemm_batched(const GemmArgs<T>& g, const GemmBatch& batch, const Epilogue& 
   const Index fair = (items + 63) / 64, worthwhile = static_cast<Index>(detail::kSerialFlops / 4 / flops) + 1;
   parallel_for(items, fair > worthwhile ? fair : worthwhile, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
-      const GemmArgs<T> args = item_args(i);
+      const GemmArgs<T, S> args = item_args(i);
       if (args.k == 0 || args.segments == 0) {
         detail::gemm_no_terms(args, epilogue);
       } else {

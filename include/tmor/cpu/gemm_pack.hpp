@@ -5,7 +5,8 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <new>
+#include <type_traits>
+#include <utility>
 
 #include "tmor/core/config.hpp"
 #include "tmor/core/error.hpp"
@@ -24,8 +25,13 @@ namespace detail {
 class ScratchBuffer {
  public:
   ScratchBuffer() = default;
-  ScratchBuffer(const ScratchBuffer&) = delete;
-  ScratchBuffer& operator=(const ScratchBuffer&) = delete;
+  ScratchBuffer(ScratchBuffer&& o) noexcept
+      : data_(std::exchange(o.data_, nullptr)), bytes_(std::exchange(o.bytes_, 0)) {}
+  ScratchBuffer& operator=(ScratchBuffer&& o) noexcept {
+    std::swap(data_, o.data_);
+    std::swap(bytes_, o.bytes_);
+    return *this;
+  }
   ~ScratchBuffer() { std::free(data_); }
   void* reserve(std::size_t bytes) {
     if (bytes > bytes_) {
@@ -126,17 +132,19 @@ Index copy_columns(const T* in, Index in_row, Index k, Index j, Index cols, T* o
   return j;
 }
 
-/// out[p * width + j] = in[p * in_row + j * in_col] for p < k, j < cols; columns from `cols` to `width` are
-/// zero.
-template <class T>
-void pack_panel(const T* in, Index in_row, Index in_col, Index k, Index cols, Index width, T* out) {
+/// out[p * width + j] = in[p * in_row + j * in_col] for p < k, j < cols; zeros follow up to a
+/// whole vector, for the kernel reads whole vectors. Converts where `S` is a storage type other than `T`.
+template <class T, class S>
+void pack_panel(const S* in, Index in_row, Index in_col, Index k, Index cols, Index width, T* out) {
   const auto plain = [&](Index p0, Index p1, Index j0, Index j1) {
     for (Index p = p0; p < p1; ++p) {
-      for (Index j = j0; j < j1; ++j) out[p * width + j] = in[p * in_row + j * in_col];
+      for (Index j = j0; j < j1; ++j) out[p * width + j] = static_cast<T>(in[p * in_row + j * in_col]);
     }
   };
   constexpr Index kCols = Tile<T>::kCols;
-  if (in_col == 1 && cols == kCols && width == kCols) {
+  if constexpr (!std::is_same_v<T, S>) {
+    plain(0, k, 0, cols);
+  } else if (in_col == 1 && cols == kCols && width == kCols) {
     for (Index p = 0; p < k; ++p) std::memcpy(out + p * kCols, in + p * in_row, kCols * sizeof(T));
   } else if (in_col == 1) {
     Index j = copy_columns<Tile<T>::kLanes>(in, in_row, k, 0, cols, out, width);
@@ -152,7 +160,6 @@ void pack_panel(const T* in, Index in_row, Index in_col, Index k, Index cols, In
   } else {
     plain(0, k, 0, cols);
   }
-  // The kernel reads whole vectors.
   const Index read = std::min(width, (cols + Tile<T>::kLanes - 1) / Tile<T>::kLanes * Tile<T>::kLanes);
   for (Index j = cols; j < read; ++j) {
     for (Index p = 0; p < k; ++p) out[p * width + j] = T(0);
@@ -163,13 +170,13 @@ void pack_panel(const T* in, Index in_row, Index in_col, Index k, Index cols, In
 
 /// The rows of B of a product, cut into panels of `Tile<T>::kCols` columns: the whole panels either as they
 /// lie in memory or packed, a last narrow one always packed (the kernel reads whole panels).
-template <class T> class Panels {
+template <class T, class S = T> class Panels {
  public:
   static constexpr Index kCols = Tile<T>::kCols;
 
-  /// B as `b[b_segments[s] + p * b_row + j * b_col]`; `direct` needs b_col == 1. `packed` holds
+  /// B as `b[b_segments[s] + p * b_row + j * b_col]`; `direct` needs b_col == 1 and S = T. `packed` holds
   /// `packed_size()`.
-  Panels(const KPlan& plan, Index n, const T* b, Index b_row, Index b_col, const Index* b_segments,
+  Panels(const KPlan& plan, Index n, const S* b, Index b_row, Index b_col, const Index* b_segments,
          bool direct)
       : plan_(plan),
         n_(n),
@@ -193,7 +200,7 @@ template <class T> class Panels {
       const Index j = (i + first_packed_) * kCols, cols = n_ - j < kCols ? n_ - j : kCols;
       T* out = packed_ + packed_offset(kb, i);
       for (Index s = 0; s < kb.segments; ++s, out += kb.k * kCols) {
-        const T* in = b_ + segments_[kb.segment + s] + kb.p * b_row_ + j * b_col_;
+        const S* in = b_ + segments_[kb.segment + s] + kb.p * b_row_ + j * b_col_;
         detail::pack_panel(in, b_row_, b_col_, kb.k, cols, kCols, out);
       }
     }
@@ -205,16 +212,18 @@ template <class T> class Panels {
 
   /// Tells a tile of panel `j` in block `kb` where its rows of B are; `offsets` has room for `kMaxSegments`.
   void aim(TileArgs<T>& t, const KPlan::Block& kb, Index j, Index* offsets) const {
-    if (j < first_packed_) {
-      t.b = b_ + kb.p * b_row_ + j * kCols;
-      t.b_row = b_row_;
-      t.b_segments = segments_ + kb.segment;
-    } else {
-      t.b = packed_ + packed_offset(kb, j - first_packed_);
-      t.b_row = kCols;
-      for (Index s = 0; s < kb.segments; ++s) offsets[s] = s * kb.k * kCols;
-      t.b_segments = offsets;
+    if constexpr (std::is_same_v<T, S>) {
+      if (j < first_packed_) {
+        t.b = b_ + kb.p * b_row_ + j * kCols;
+        t.b_row = b_row_;
+        t.b_segments = segments_ + kb.segment;
+        return;
+      }
     }
+    t.b = packed_ + packed_offset(kb, j - first_packed_);
+    t.b_row = kCols;
+    for (Index s = 0; s < kb.segments; ++s) offsets[s] = s * kb.k * kCols;
+    t.b_segments = offsets;
   }
 
  private:
@@ -224,7 +233,7 @@ template <class T> class Panels {
 
   KPlan plan_;
   Index n_;
-  const T* b_;
+  const S* b_;
   Index b_row_, b_col_;
   const Index* segments_;
   Index first_packed_;
