@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,12 @@ namespace io {
 
 /// What surrounds a deflate stream: the zlib header of MATLAB and PNG, nothing (zip), or gzip's header.
 enum class Wrapper { zlib, raw, gzip };
+
+/// The CRC-32 of `bytes` after bytes whose checksum is `crc`, as zip and gzip store it.
+inline std::uint32_t crc32(std::string_view bytes, std::uint32_t crc = 0) {
+  return static_cast<std::uint32_t>(
+      ::crc32_z(crc, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+}
 
 struct Inflated {
   std::string data;

@@ -2,8 +2,6 @@
 /// @file zip.hpp
 /// Zip archives: reading stored and deflated members (ZIP64 too), writing stored ones.
 
-#include <zlib.h>
-
 #include <map>
 #include <string>
 #include <string_view>
@@ -69,8 +67,7 @@ class ZipReader {
     }
     if (out.size() != e.size)
       bad(data, "the data of '" + name + "' has another size than the directory says");
-    const auto crc = ::crc32_z(0, reinterpret_cast<const Bytef*>(out.data()), out.size());
-    if (crc != e.crc) bad(data, "the checksum of '" + name + "' differs: the file is damaged");
+    if (crc32(out) != e.crc) bad(data, "the checksum of '" + name + "' differs: the file is damaged");
     return out;
   }
 
@@ -153,10 +150,10 @@ class ZipWriter {
   /// @throws IoError; Error when the archive grows beyond 4 GiB or 65535 members (use safetensors).
   void add(const std::string& name, std::initializer_list<std::string_view> parts) {
     std::size_t size = 0;
-    uLong crc = 0;
+    std::uint32_t crc = 0;
     for (auto p : parts) {
       size += p.size();
-      crc = ::crc32_z(crc, reinterpret_cast<const Bytef*>(p.data()), p.size());
+      crc = crc32(p, crc);
     }
     TMOR_CHECK(offset_ + size + name.size() < 0xffff0000 && count_ < 65535 && name.size() < 65536, "[zip] '",
                path_, "' would be too large for a plain zip archive: write safetensors, or several files");
