@@ -61,6 +61,30 @@ for compiler in g++ clang++; do
   if command -v $compiler >/dev/null; then alike $compiler $compiler "${base[@]}"; fi
 done
 
+# scan <object>: definitions that two units cannot share: strong ones (but our absolute symbol, A), and weak ones in
+# namespace tmor outside its tagged namespace, which would mix silently. Writes found.txt.
+scan() {
+  nm -C --defined-only "$1" >names.txt
+  { grep -E '^[0-9a-f]+ [TDBRSC] ' names.txt
+    grep -E '^[0-9a-f]+ [WVu] ((guard variable|typeinfo|typeinfo name|vtable) for )?tmor::' names.txt |
+      grep -v ' tmor::v0_'; } >found.txt || true
+}
+cat >planted.cpp <<'END'
+#include "tmor/core/error.hpp"
+TMOR_BEGIN
+void planted_strong() {}
+TMOR_END
+namespace tmor {
+inline void planted_untagged() {}
+}
+void (*planted)() = tmor::planted_untagged;
+END
+compile "$cxx" planted.cpp planted.o "${base[@]}"
+scan planted.o
+for name in planted_strong planted_untagged; do
+  grep -q $name found.txt || fail "the scan does not see $name"
+done
+
 # Two units that include every CPU header link: nothing is defined twice, and nothing of ours escapes the tag.
 (cd "$root/include" && find tmor -name '*.hpp' ! -path 'tmor/cuda/*' ! -path 'tmor/dist/*' | sort) |
   sed 's/.*/#include "&"/' >all.hpp
@@ -68,13 +92,8 @@ printf '#include "all.hpp"\nint main() {}\n' >all_main.cpp
 printf '#include "all.hpp"\n' >all_part.cpp
 if compile "$cxx" all_main.cpp all_main.o "${base[@]}" -I . && compile "$cxx" all_part.cpp all_part.o "${base[@]}" -I .; then
   links all_main.o all_part.o || { fail "two units with every header do not link"; cat link.log; }
-  # Strong definitions other than our absolute symbol (A); the anonymous namespace of the standard library is local.
-  nm -C --defined-only all_part.o | grep -E '^[0-9a-f]+ [TDBRSC] ' >strong.txt || true
-  [ ! -s strong.txt ] || { fail "not inline:"; cat strong.txt; }
-  # Weak definitions in namespace tmor but outside its tagged namespace would mix silently.
-  nm -C --defined-only all_part.o | grep -E '^[0-9a-f]* +[WVu] (guard variable for |typeinfo (name )?for |vtable for )?tmor::' |
-    grep -vE ' tmor::v0_' >untagged.txt || true
-  [ ! -s untagged.txt ] || { fail "outside the tagged namespace:"; cat untagged.txt; }
+  scan all_part.o
+  [ ! -s found.txt ] || { fail "not inline, or outside the tagged namespace:"; cat found.txt; }
 else
   fail "a unit with every header does not compile"
 fi
