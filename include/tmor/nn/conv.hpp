@@ -26,8 +26,7 @@ template <class T = float, class Device = Cpu> struct ConvTime {
     v.param("b", self.b, no_decay);
   }
   Tensor<T, Device> operator()(const Tensor<T, Device>& x) const {
-    const auto y = conv_time(x, to<T>(w), options);
-    return b.defined() ? y + to<T>(b) : y;
+    return conv_time(x, to<T>(w), options, b.defined() ? to<T>(b) : Tensor<T, Device>());
   }
 };
 

@@ -2,7 +2,7 @@
 /// @file dropout.hpp
 /// Random zeroing while training.
 
-#include "tmor/nn/module.hpp"
+#include "tmor/core/module.hpp"
 #include "tmor/ops/random.hpp"
 
 TMOR_BEGIN

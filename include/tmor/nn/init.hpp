@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "tmor/nn/module.hpp"
+#include "tmor/core/module.hpp"
 #include "tmor/ops/random.hpp"
 
 TMOR_BEGIN

@@ -8,7 +8,7 @@
 
 #include "tmor/autograd/grad_mode.hpp"
 #include "tmor/core/flops.hpp"
-#include "tmor/nn/module.hpp"
+#include "tmor/core/module.hpp"
 
 TMOR_BEGIN
 

@@ -23,8 +23,12 @@ struct Conv2dOptions {
 
 template <class T>
 void run_conv_time(Cpu, const cpu::ConvTime& s, const Tensor<T, Cpu>& x, const Tensor<T, Cpu>& w,
-                   const Tensor<T, Cpu>& y) {
-  cpu::conv_time(s, x.data(), w.data(), y.mutable_data());
+                   const T* bias, const Tensor<T, Cpu>& y) {
+  if (bias) {
+    cpu::conv_time(s, x.data(), w.data(), y.mutable_data(), cpu::AddBias<T>{bias});
+  } else {
+    cpu::conv_time(s, x.data(), w.data(), y.mutable_data());
+  }
 }
 template <class T>
 void run_conv_time_grad_input(Cpu, const cpu::ConvTime& s, const Tensor<T, Cpu>& dy, const Tensor<T, Cpu>& w,
@@ -52,11 +56,12 @@ void run_conv2d_grad_weight(Cpu, const cpu::Conv2d& s, const Tensor<T, Cpu>& x, 
   cpu::conv2d_grad_weight(s, x.data(), dy.data(), dw.mutable_data());
 }
 
-/// y[n,t,v,:] = sum_k x[n, t stride + k dilation - pad, v, :] w[k]: x (N, T, V, C_in), w (K, C_in, C_out) ->
-/// (N, T', V, C_out), T' = floor((T + 2 pad - (K - 1) dilation - 1) / stride) + 1.
+/// y[n,t,v,:] = sum_k x[n, t stride + k dilation - pad, v, :] w[k] + bias: x (N, T, V, C_in), w (K, C_in,
+/// C_out) -> (N, T', V, C_out), T' = floor((T + 2 pad - (K - 1) dilation - 1) / stride) + 1.
 /// @throws ShapeError naming the shapes that do not fit.
 template <class T, class Device>
-Tensor<T, Device> conv_time(const Tensor<T, Device>& x, const Tensor<T, Device>& w, ConvTimeOptions o = {}) {
+Tensor<T, Device> conv_time(const Tensor<T, Device>& x, const Tensor<T, Device>& w, ConvTimeOptions o = {},
+                            const Tensor<T, Device>& bias = {}) {
   TMOR_CHECK_SHAPE(x.rank() == 4 && w.rank() == 3 && x.size(3) == w.size(1), "[conv_time] input ", x.shape(),
                    " and weight ", w.shape(), ": expected (N, T, V, C_in) and (K, C_in, C_out)");
   const cpu::ConvTime s{.n = x.size(0),
@@ -71,14 +76,17 @@ Tensor<T, Device> conv_time(const Tensor<T, Device>& x, const Tensor<T, Device>&
   s.check();
   if constexpr (!std::is_same_v<T, compute_t<T>>) {
     using C = compute_t<T>;
-    return to<T>(conv_time(to<C>(x), to<C>(w), o));
+    return to<T>(conv_time(to<C>(x), to<C>(w), o, bias.defined() ? to<C>(bias) : Tensor<C, Device>()));
   } else {
+    TMOR_CHECK_SHAPE(!bias.defined() || bias.shape() == Shape{s.c_out}, "[conv_time] bias ",
+                     bias.defined() ? bias.shape() : Shape{}, " for weight ", w.shape());
     const auto xc = contiguous(x.detach()), wc = contiguous(w.detach());
+    const auto bc = bias.defined() ? contiguous(bias.detach()) : bias;
     auto y = Tensor<T, Device>::empty({s.n, s.t_out(), s.v, s.c_out});
     detail::count_flops(2 * y.numel() * s.taps * s.c_in);
-    run_conv_time(Device{}, s, xc, wc, y);
-    if (needs_grad(x, w))
-      record(y, "conv_time", inputs(x, w),
+    run_conv_time(Device{}, s, xc, wc, bc.defined() ? bc.data() : nullptr, y);
+    if (needs_grad(x, w, bias))
+      record(y, "conv_time", inputs(x, w, bias),
              [s, x = save(xc), w = save(wc)](const Tensor<T, Device>& dy_in, Grads& g) {
                const auto dy = contiguous(dy_in);
                if (g.wants(0)) {
@@ -91,6 +99,7 @@ Tensor<T, Device> conv_time(const Tensor<T, Device>& x, const Tensor<T, Device>&
                  run_conv_time_grad_weight(Device{}, s, x.get(), dy, dw);
                  g.add(1, dw);
                }
+               if (g.wants(2)) g.add(2, sum_to(dy, {s.c_out}));
              });
     return y;
   }

@@ -12,7 +12,7 @@
 #include "tmor/core/suggest.hpp"
 #include "tmor/cpu/pointwise.hpp"
 #include "tmor/cpu/update.hpp"
-#include "tmor/nn/module.hpp"
+#include "tmor/core/module.hpp"
 
 TMOR_BEGIN
 namespace optim {
