@@ -76,6 +76,8 @@ template <class C> class HostTeam {
     for (; i + V::size <= n; i += V::size) f(At<true>{i, V::size});
     if (i < n) f(At<false>{i, static_cast<int>(n - i)});
   }
+  /// f(i) by the lane that has element `i` in hand, after what it stored in an `each` before.
+  template <class F> TMOR_ALWAYS_INLINE void at(Index i, F&& f) const { f(i); }
   /// The sum of f(at), a `V` or a `Two<V>`, over [0, n).
   template <class F> TMOR_ALWAYS_INLINE auto sum(Index n, F&& f) const {
     using R = decltype(f(At<true>{0, 0}));
