@@ -26,10 +26,12 @@ print(f"{what:40} {best:6.2f} s  (budget {budget:4.1f} s) {memory:6.0f} MB{verdi
 END
 }
 
+echo
 echo "compile time with $cxx $("$cxx" -dumpfullversion 2>/dev/null || "$cxx" -dumpversion)"
 if [ -e "$root/include/tmor/tmor.hpp" ]; then
   echo '#include "tmor/tmor.hpp"' >"$work/all.cpp"
   measure "#include <tmor/tmor.hpp>" 1.2 "$work/all.cpp" -fsyntax-only
+  measure "a training loop, -O2" 8 "$root/tests/consumer/app.cpp" -O2 -c
 fi
 for source in "$root"/bench/compile/*.cpp; do
   [ -e "$source" ] || continue
