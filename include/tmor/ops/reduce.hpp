@@ -1,6 +1,6 @@
 #pragma once
 /// @file reduce.hpp
-/// Reductions over any dimensions: sum, mean, max, min, var, std, norm, logsumexp, any, all. The order of
+/// Reductions over any dimensions: sum, mean, max, min, var, stddev, norm, logsumexp, any, all. The order of
 /// additions depends on the shape alone, never on the number of threads.
 ///
 /// `dims` is a dimension or a list of them (`sum(x, -1)`, `sum(x, {0, 2})`), counted from the back when
@@ -294,8 +294,8 @@ Tensor<T, Device> var(const Tensor<T, Device>& x, const Dims& dims = {}, bool ke
 }
 /// Standard deviation, the square root of `var`; its gradient is infinite at 0.
 template <class T, class Device>
-Tensor<T, Device> std(const Tensor<T, Device>& x, const Dims& dims = {}, bool keepdim = false,
-                      bool unbiased = true) {
+Tensor<T, Device> stddev(const Tensor<T, Device>& x, const Dims& dims = {}, bool keepdim = false,
+                         bool unbiased = true) {
   return sqrt(var(x, dims, keepdim, unbiased));
 }
 
