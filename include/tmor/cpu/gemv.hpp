@@ -29,10 +29,10 @@ template <class T> struct GemvArgs {
 
 namespace detail {
 
-/// Columns [j0, j1) of a matrix with contiguous rows: eight rows at a time are added to sums in the first
+/// Columns [j0, j1) of a matrix with contiguous rows: four rows at a time are added to sums in the first
 /// cache.
 template <class T> void gemv_by_columns(const GemvArgs<T>& g, Index j0, Index j1) {
-  constexpr Index kLanes = Tile<T>::kLanes, kRows = 8, kBlock = 64 * kLanes;
+  constexpr Index kLanes = Tile<T>::kLanes, kRows = 4, kBlock = 64 * kLanes;
   alignas(64) T sums[kBlock];
   for (Index j = j0; j < j1; j += kBlock) {
     const Index count = std::min(j1 - j, kBlock), whole = count / kLanes * kLanes;
@@ -61,27 +61,24 @@ template <class T> void gemv_by_columns(const GemvArgs<T>& g, Index j0, Index j1
   }
 }
 
-/// Columns [j0, j1) of a matrix with contiguous columns, each the inner product with a contiguous x; eight at
-/// once.
+/// Columns [j0, j1) of a matrix with contiguous columns, each the inner product with a contiguous x. One
+/// column at a time, in four sums: the matrix passes as a single stream, which processors fetch ahead best.
 template <class T> void gemv_by_rows(const GemvArgs<T>& g, Index j0, Index j1) {
-  constexpr Index kLanes = Tile<T>::kLanes, kAtOnce = 8;
-  for (Index j = j0; j < j1; j += kAtOnce) {
-    const T* b[kAtOnce];
-    for (Index c = 0; c < kAtOnce; ++c) b[c] = g.b + std::min(j + c, j1 - 1) * g.b_col;
-    Vec<T> sum[kAtOnce] = {};
+  constexpr Index kLanes = Tile<T>::kLanes, kSums = 4;
+  for (Index j = j0; j < j1; ++j) {
+    const T* b = g.b + j * g.b_col;
+    Vec<T> sums[kSums] = {};
     Index p = 0;
-    for (; p + kLanes <= g.k; p += kLanes) {
-      const Vec<T> x = load(g.x + p);
-#pragma GCC unroll 8
-      for (Index c = 0; c < kAtOnce; ++c) sum[c] += load(b[c] + p) * x;
+    for (; p + kSums * kLanes <= g.k; p += kSums * kLanes) {
+#pragma GCC unroll 4
+      for (Index u = 0; u < kSums; ++u) sums[u] += load(b + p + u * kLanes) * load(g.x + p + u * kLanes);
     }
-    for (Index c = 0; c < kAtOnce && j + c < j1; ++c) {
-      T total = 0;
-      for (Index i = 0; i < kLanes; ++i) total += sum[c][i];
-      for (Index q = p; q < g.k; ++q) total += b[c][q] * g.x[q];
-      T& y = g.y[(j + c) * g.y_step];
-      y = g.beta == T(0) ? g.alpha * total : g.alpha * total + g.beta * y;
-    }
+    const Vec<T> sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    T total = 0;
+    for (Index i = 0; i < kLanes; ++i) total += sum[i];
+    for (; p < g.k; ++p) total += b[p] * g.x[p];
+    T& y = g.y[j * g.y_step];
+    y = g.beta == T(0) ? g.alpha * total : g.alpha * total + g.beta * y;
   }
 }
 
@@ -95,8 +92,8 @@ template <class T, class Finished> void gemv(GemvArgs<T> g, const Finished& fini
     for (Index p = 0; p < g.k; ++p) x[p] = g.x[p * g.x_step];
     g.x = x;
   }
-  const Index worth = (Index{1} << 18) / (g.k + 1) + 1;  // columns a task, in whole strips
-  const Index grain = by_columns ? (worth + 511) / 512 * 512 : (worth + 7) / 8 * 8;
+  const Index worth = (Index{1} << 18) / (g.k + 1) + 1;  // columns a task
+  const Index grain = by_columns ? (worth + 511) / 512 * 512 : worth;
   parallel_for(g.n, grain, [&](Index j0, Index j1) {
     by_columns ? detail::gemv_by_columns(g, j0, j1) : detail::gemv_by_rows(g, j0, j1);
     finished(j0, j1);
