@@ -42,12 +42,18 @@ Tensor<T, Device> matmul_values(const Tensor<T, Device>& a, const Tensor<T, Devi
   }
 }
 
-/// A^T dC summed over every batch dimension, (k, n), for A (..., m, k) and dC (..., m, n): the gradient of a
-/// B shared by the whole batch, as one long product.
+/// `x` as a matrix: all dimensions but the last merged, one row for a vector.
+template <class T, class Device> Tensor<T, Device> as_rows(const Tensor<T, Device>& x) {
+  Index rows = 1;
+  for (int d = 0; d + 1 < x.rank(); ++d) rows *= x.shape()[d];
+  return reshape(x, {rows, x.size(-1)});
+}
+
+/// A^T C summed over all rows, (k, n), for A (..., k) and C (..., n): the gradient of a matrix shared by a
+/// whole batch, as one long product.
 template <class T, class Device>
-Tensor<T, Device> matmul_batch_sum(const Tensor<T, Device>& a, const Tensor<T, Device>& dc) {
-  const auto rows = [](const Tensor<T, Device>& t) { return reshape(t, {-1, t.size(-1)}); };
-  return matmul_values(swap_last_two(rows(a)), rows(dc));
+Tensor<T, Device> transposed_product(const Tensor<T, Device>& a, const Tensor<T, Device>& c) {
+  return matmul_values(swap_last_two(as_rows(a)), as_rows(c));
 }
 
 }  // namespace detail
@@ -65,13 +71,10 @@ Tensor<T, Device> matmul(const Tensor<T, Device>& a, const Tensor<T, Device>& b)
     record(c, "matmul", inputs(a, b), [a = save(a), b = save(b)](const Tensor<T, Device>& dc, Grads& g) {
       if (g.wants(0))
         g.add(0, sum_to(detail::matmul_values(dc, detail::swap_last_two(b.get())), a.get().shape()));
-      if (g.wants(1)) {
-        const bool shared = b.get().rank() == 2 &&
-                            a.get().shape().numel() == dc.shape().numel() / dc.size(-1) * a.get().size(-1);
-        g.add(1, shared && dc.numel() > 0
-                     ? detail::matmul_batch_sum(a.get(), dc)
+      if (g.wants(1))
+        g.add(1, b.get().rank() == 2
+                     ? detail::transposed_product(a.get(), dc)
                      : sum_to(detail::matmul_values(detail::swap_last_two(a.get()), dc), b.get().shape()));
-      }
     });
   return c;
 }
@@ -95,25 +98,18 @@ Tensor<T, Device> linear(const Tensor<T, Device>& x, const Tensor<T, Device>& w,
     Shape shape = x.shape();
     shape[shape.rank() - 1] = w.size(0);
     auto y = Tensor<T, Device>::empty(shape);
-    const auto x2 = reshape(
-        x.detach(), {x.size(-1) == 0 ? shape.numel() / std::max<Index>(1, w.size(0)) : -1, x.size(-1)});
-    const auto y2 = y.as_strided({x2.size(0), w.size(0)}, {w.size(0), 1}, 0);
+    const auto bias = b.defined() ? contiguous(b.detach()) : b;
     detail::count_flops(2 * y.numel() * w.size(1));
-    run_linear(Device{}, y2, x2, detail::swap_last_two(w), b.defined() ? b.data() : nullptr, act);
+    run_linear(Device{}, detail::as_rows(y), detail::as_rows(x.detach()), detail::swap_last_two(w),
+               bias.defined() ? bias.data() : nullptr, act);
     if (tape)
       record(y, "linear", inputs(x, w, b),
              [x = save(x), w = save(w), y = save(act == Activation::relu ? y : Tensor<T, Device>::empty({0})),
               act](const Tensor<T, Device>& dy, Grads& g) {
                const auto dz = act == Activation::relu ? detail::relu_backward(dy, y.get()) : dy;
-               if (g.wants(0)) g.add(0, detail::matmul_values(dz, w.get()));
-               if (g.wants(1)) {
-                 // dW (out, in) = dz^T x over all rows.
-                 const auto rows = [](const Tensor<T, Device>& t, Index last) {
-                   return reshape(t, {last ? t.numel() / last : 0, last});
-                 };
-                 g.add(1, detail::matmul_values(detail::swap_last_two(rows(dz, w.get().size(0))),
-                                                rows(x.get(), w.get().size(1))));
-               }
+               if (g.wants(0))
+                 g.add(0, reshape(detail::matmul_values(detail::as_rows(dz), w.get()), x.get().shape()));
+               if (g.wants(1)) g.add(1, detail::transposed_product(dz, x.get()));
                if (g.wants(2)) g.add(2, sum_to(dz, {w.get().size(0)}));
              });
     return y;
