@@ -64,6 +64,11 @@ template <class T> TMOR_ALWAYS_INLINE Vec<T> load(const T* p) {
 }
 template <class T> TMOR_ALWAYS_INLINE void store(T* p, const Vec<T>& v) { std::memcpy(p, &v, sizeof v); }
 
+/// The columns of a tile that do not fill its vectors; out of line, or compilers repeat it for every row.
+template <class T> [[gnu::noinline]] void store_part(T* c, const T* row, int cols, T beta) {
+  for (int j = 0; j < cols; ++j) c[j] = beta == T(0) ? row[j] : row[j] + c[j] * beta;
+}
+
 /// c[0, cols) = alpha * sums + beta * c, with c not read when beta is 0.
 template <class T, int kVectors>
 TMOR_ALWAYS_INLINE void store_row(T* c, const Vec<T>* sums, int cols, T alpha, T beta) {
@@ -78,7 +83,7 @@ TMOR_ALWAYS_INLINE void store_row(T* c, const Vec<T>* sums, int cols, T alpha, T
     T row[kVectors * kLanes];
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) store(row + v * kLanes, Vec<T>(sums[v] * alpha));
-    for (int j = 0; j < cols; ++j) c[j] = beta == T(0) ? row[j] : row[j] + c[j] * beta;
+    store_part(c, row, cols, beta);
   }
 }
 
