@@ -18,11 +18,11 @@ skip() { echo "skipped: $stage: $*"; exit 77; }
 has() { command -v "$1" >/dev/null; }
 
 configure() { # <arguments of cmake>...
-  cmake -S "$root" -B "$build" -G Ninja -DTMOR_BUILD_EXAMPLES=OFF -DTMOR_BUILD_BENCH=OFF "$@"
+  cmake -S "$root" -B "$build" -G Ninja -DTMOR_BUILD_EXAMPLES=OFF -DTMOR_BUILD_BENCH=OFF "$@" >/dev/null
 }
 # Sanitized code is built at -O1: it is as telling as -O2 and builds in half the time.
 sanitized=(-DCMAKE_BUILD_TYPE=RelWithDebInfo "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1")
-compile() { nice cmake --build "$build" --parallel "$jobs" -- -k 0; }
+compile() { nice cmake --build "$build" --parallel "$jobs" -- -k 0 --quiet; }
 run() { # indented, so that only the outermost ctest prints a summary at the start of a line
   ctest --test-dir "$build" -j "$jobs" --output-on-failure --no-tests=ignore -L '^(unit|cases|real)$' |
     sed 's/^/  /'

@@ -6,6 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 way=$1
 cxx=${CXX:-g++}
+if command -v ninja >/dev/null; then export CMAKE_GENERATOR=Ninja; fi  # a bare Debian has no make
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
