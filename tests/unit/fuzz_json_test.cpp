@@ -8,11 +8,7 @@
 using namespace tmor;
 using test::fuzz;
 
-namespace {
-
-constexpr std::size_t kCap = std::size_t{1} << 22;
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("damaged safetensors") {
   test::TempDir dir;
