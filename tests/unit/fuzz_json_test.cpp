@@ -8,8 +8,6 @@
 using namespace tmor;
 using test::fuzz;
 
-namespace {}  // namespace
-
 TEST_CASE("damaged safetensors") {
   test::TempDir dir;
   const auto a = io::Array::of<float>({2, 2}, {1, 2, 3, 4});
