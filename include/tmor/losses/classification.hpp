@@ -13,13 +13,12 @@ namespace loss {
 
 namespace fn {
 
-/// -(w t log sigmoid(x) + (1 - t) log(1 - sigmoid(x))), in a form that never overflows.
+/// -(w t log sigmoid(x) + (1 - t) log(1 - sigmoid(x))); -log sigmoid(x) is softplus(-x).
 struct BceWithLogits {
   static constexpr const char* name = "bce_with_logits";
   double positive_weight;
   template <class V> TMOR_HD V operator()(V x, V t) const {
-    const V low = math::softplus(-x);  // -log sigmoid(x); and -log(1 - sigmoid(x)) = x + low
-    return V(positive_weight) * t * low + (V(1) - t) * (x + low);
+    return V(positive_weight) * t * math::softplus(-x) + (V(1) - t) * math::softplus(x);
   }
 };
 /// p (log p - log q), 0 where p = 0.
@@ -41,9 +40,7 @@ template <class T, class Device>
 Tensor<T, Device> bce_with_logits(const Tensor<T, Device>& x, const Tensor<T, Device>& t,
                                   const Tensor<bool, Device>& mask = {}, double positive_weight = 1,
                                   Reduction reduction = Reduction::mean) {
-  tmor::detail::check_equal_shapes("bce_with_logits", x, t);
-  return tmor::detail::reduce_loss("bce_with_logits", pointwise(fn::BceWithLogits{positive_weight}, x, t),
-                                   mask, reduction);
+  return tmor::detail::elementwise_loss(fn::BceWithLogits{positive_weight}, x, t, mask, reduction);
 }
 
 /// Kullback-Leibler divergence sum(p (log p - log q)) over the last dimension, of predicted log-probabilities
@@ -54,8 +51,7 @@ Tensor<T, Device> kl_div(const Tensor<T, Device>& log_q, const Tensor<T, Device>
                          Reduction reduction = Reduction::mean) {
   tmor::detail::check_equal_shapes("kl_div", log_q, p);
   TMOR_CHECK_SHAPE(p.rank() >= 1, "[kl_div] needs at least one dimension");
-  return tmor::detail::reduce_loss("kl_div", sum(pointwise(fn::KlTerm{}, log_q, p), -1),
-                                   Tensor<bool, Device>(), reduction);
+  return tmor::detail::reduce_loss(sum(pointwise(fn::KlTerm{}, log_q, p), -1), reduction);
 }
 
 }  // namespace loss

@@ -24,23 +24,34 @@ template <class A, class B> void check_equal_shapes(const char* op, const A& pre
                        : std::string());
 }
 
-/// The mean or sum of `y`, of the elements where `mask` (y's shape, or undefined) is true; the mean of
-/// nothing is 0. Without reduction hidden elements are 0.
 template <class T, class Device>
-Tensor<T, Device> reduce_loss(const char* op, const Tensor<T, Device>& y, const Tensor<bool, Device>& mask,
-                              loss::Reduction reduction) {
-  using loss::Reduction;
-  if (!mask.defined()) {
-    if (reduction == Reduction::none) return y;
-    if (reduction == Reduction::sum) return sum(y);
-    return y.numel() == 0 ? sum(y) : mean(y);
+Tensor<T, Device> reduce_loss(const Tensor<T, Device>& y, loss::Reduction reduction) {
+  if (reduction == loss::Reduction::none) return y;
+  return reduction == loss::Reduction::sum || y.numel() == 0 ? sum(y) : mean(y);
+}
+
+/// f where the mask is true, else 0 with gradient 0: whatever x and t hold there, NaN included, has no
+/// influence.
+template <class F> struct Masked {
+  static constexpr const char* name = F::name;
+  F f;
+  template <class V> TMOR_HD V operator()(V x, V t, V seen) const {
+    return select(seen != V(0), f(x, t), V(0));
   }
-  TMOR_CHECK_SHAPE(mask.shape() == y.shape(), "[", op, "] mask ", mask.shape(),
-                   " must have the shape of the input, ", y.shape());
-  const auto seen = where(mask, y, Tensor<T, Device>::scalar(T(0)));
-  if (reduction == Reduction::none) return seen;
-  if (reduction == Reduction::sum) return sum(seen);
-  return sum(seen) / maximum(sum(to<T>(mask)), Tensor<T, Device>::scalar(T(1)));
+};
+
+/// f(x, t) element by element, reduced; the mean is over the elements where `mask` (x's shape, or undefined)
+/// is true, 0 when there are none. @throws ShapeError for unequal shapes.
+template <class F, class T, class Device>
+Tensor<T, Device> elementwise_loss(const F& f, const Tensor<T, Device>& x, const Tensor<T, Device>& t,
+                                   const Tensor<bool, Device>& mask, loss::Reduction reduction) {
+  check_equal_shapes(F::name, x, t);
+  if (!mask.defined()) return reduce_loss(pointwise(f, x, t), reduction);
+  TMOR_CHECK_SHAPE(mask.shape() == x.shape(), "[", F::name, "] mask ", mask.shape(),
+                   " must have the shape of the input, ", x.shape());
+  const auto y = pointwise(Masked<F>{f}, x, t, mask);
+  if (reduction != loss::Reduction::mean) return reduce_loss(y, reduction);
+  return sum(y) / maximum(sum(to<T>(mask)), Tensor<T, Device>::scalar(T(1)));
 }
 
 }  // namespace detail
