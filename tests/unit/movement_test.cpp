@@ -57,9 +57,9 @@ TEST_CASE("reshape is a view wherever one can be") {
 }
 
 TEST_CASE("a copy of any layout holds the same numbers") {
-  // Sizes around the side of a tile, dimensions of size 1, more dimensions than two, bytes and doubles.
+  // Sizes around the side of a tile, dimensions of size 1, more dimensions than two, every element size.
   for (const Shape& s : {Shape{15, 17, 3}, Shape{16, 32, 1}, Shape{1, 64, 64}, Shape{3, 70, 130}}) {
-    const auto x = counting(s);
+    const auto x = counting(s, 251);  // exact in every type
     for (const Shape& order :
          {Shape{0, 2, 1}, Shape{2, 1, 0}, Shape{1, 0, 2}, Shape{1, 2, 0}, Shape{2, 0, 1}}) {
       const auto y = permute(x, order);
@@ -73,8 +73,8 @@ TEST_CASE("a copy of any layout holds the same numbers") {
       CHECK(check(clone(y)));
       CHECK(check(clone(permute(to<double>(x), order))));
       CHECK(check(clone(permute(to<std::int32_t>(x), order))));
-      if (s.numel() < 1000)
-        CHECK(check(clone(permute(to<bf16>(to<float>(to<bf16>(x))), order))) == (s.numel() < 257));
+      CHECK(check(clone(permute(to<bf16>(x), order))));
+      CHECK(check(clone(permute(to<std::uint8_t>(x), order))));
       auto into = transpose(Tensor<>::zeros({y.shape()[0], y.shape()[2], y.shape()[1]}), 1, 2);
       copy_into(Cpu{}, into, y);
       CHECK(check(into));

@@ -55,13 +55,24 @@ template <int Bytes> void copy_transposed(const CopyPlane& p, char* dst, const c
   constexpr Index kLine = 64, side = kLine / Bytes, square = 16 / Bytes;
   alignas(64) char tile[side * kLine];
   const Index full_rows = p.rows / side * side, full_columns = p.columns / side * side;
-  auto edge = [&](Index r0, Index r1, Index c0, Index c1) {
-    for (Index r = r0; r < r1; ++r)
-      for (Index c = c0; c < c1; ++c)
-        __builtin_memcpy(dst + r * p.dst_row + c * Bytes, src + r * Bytes + c * p.src_column, Bytes);
+  const auto edge = [&](Index r0, Index r1, Index c0, Index c1) {
+    const auto scalars = [&](Index r, Index r_end, Index c_begin, Index c_end) {
+      for (; r < r_end; ++r)
+        for (Index c = c_begin; c < c_end; ++c)
+          __builtin_memcpy(dst + r * p.dst_row + c * Bytes, src + r * Bytes + c * p.src_column, Bytes);
+    };
+    const Index r2 = r1 - (r1 - r0) % square, c2 = c1 - (c1 - c0) % square;
+    for (Index c = c0; c < c2; c += square)
+      for (Index r = r0; r < r2; r += square)
+        CopySquare<Bytes>::transpose(dst + r * p.dst_row + c * Bytes, p.dst_row,
+                                     src + r * Bytes + c * p.src_column, p.src_column);
+    scalars(r0, r1, c2, c1);
+    scalars(r2, r1, c0, c2);
   };
   for (Index c = 0; c < full_columns; c += side) {
     for (Index r = 0; r < full_rows; r += side) {
+      if (c + side < full_columns)
+        for (Index i = 0; i < side; ++i) __builtin_prefetch(src + (c + side + i) * p.src_column + r * Bytes);
       for (Index i = 0; i < side; i += square)
         for (Index j = 0; j < side; j += square)
           CopySquare<Bytes>::transpose(tile + j * kLine + i * Bytes, kLine,
@@ -140,8 +151,9 @@ void copy_elements(const Shape& shape, void* dst, const Shape& dst_strides, cons
   for (int d = 0; d + 1 < nest.plan.rank; ++d)
     if (d != nest.row_dim) outer *= nest.plan.size[d];
   if (outer * whole.rows * whole.columns == 0) return;
-  // Planes are dealt out in blocks of about kLoopGrain elements, whole tiles where there are tiles.
-  const Index columns = whole.columns < kLoopGrain ? whole.columns : kLoopGrain;
+  // Planes are dealt out in blocks of about kLoopGrain elements, near square where rows become columns.
+  const Index most = nest.transposed ? 256 : kLoopGrain;
+  const Index columns = whole.columns < most ? whole.columns : most;
   Index rows = (kLoopGrain + columns - 1) / columns;
   if (nest.transposed) rows = (rows + 63) / 64 * 64;
   if (rows > whole.rows) rows = whole.rows;

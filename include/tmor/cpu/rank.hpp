@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "tmor/core/tensor.hpp"
+#include "tmor/cpu/lanes.hpp"
 #include "tmor/cpu/loop.hpp"
 
 TMOR_BEGIN
@@ -27,23 +28,56 @@ inline Index rows_grain(Index n) { return n < kLoopGrain ? kLoopGrain / (n > 0 ?
 
 }  // namespace cpu
 
-/// at[i] = position of the largest (or smallest) of row i of `x` (rows, n), contiguous; a NaN wins always.
+namespace cpu {
+
+/// Does `x` come before `best`? A NaN does unless `best` is one.
+template <class T> bool beats(T x, T best, bool largest) {
+  if (is_nan(x) || is_nan(best)) return is_nan(x) && !is_nan(best);
+  return largest ? x > best : x < best;
+}
+
+/// Position of the largest (or smallest) of `n` >= 1 numbers.
+template <class T> Index extreme_index(const T* x, Index n, bool largest) {
+  using C = compute_t<T>;
+  constexpr Index w = Lanes<C>::count;
+  Index best = 0, i = 1;
+  if constexpr (w > 1) {
+    using V = typename Lanes<C>::V;
+    using I = Pack<typename tmor::detail::SignedInt<sizeof(C)>::type>;
+    const V sign(largest ? C(1) : C(-1));
+    if (n >= 2 * w) {
+      // Each lane keeps the first best of its own; then they are compared.
+      V top = load_as<V>(x) * sign;
+      I round(0), at(0);
+      for (i = w; i + w <= n; i += w) {
+        const V v = load_as<V>(x + i) * sign;
+        round += I(1);
+        const auto wins = (v > top) | ((v != v) & (top == top));
+        top = select(wins, v, top);
+        at = select(wins, round, at);
+      }
+      best = static_cast<Index>(at[0]) * w;
+      for (int k = 1; k < w; ++k) {
+        const Index j = static_cast<Index>(at[k]) * w + k;
+        if (beats(x[j], x[best], largest) || (j < best && !beats(x[best], x[j], largest))) best = j;
+      }
+    }
+  }
+  for (; i < n; ++i)
+    if (beats(x[i], x[best], largest)) best = i;
+  return best;
+}
+
+}  // namespace cpu
+
+/// at[i] = position of the largest (or smallest) of row i of `x` (rows, n), contiguous, n >= 1.
 template <class T>
 void run_extreme_index(Cpu, const Tensor<Index, Cpu>& at, const Tensor<T, Cpu>& x, bool largest) {
   const Index n = x.size(1);
   const T* p = x.data();
   Index* out = at.mutable_data();
   parallel_for(x.size(0), cpu::rows_grain(n), [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) {
-      const T* row = p + i * n;
-      Index best = 0;
-      bool nan = cpu::is_nan(row[0]);
-      for (Index j = 1; j < n && !nan; ++j) {
-        nan = cpu::is_nan(row[j]);
-        if (nan || (largest ? row[j] > row[best] : row[j] < row[best])) best = j;
-      }
-      out[i] = best;
-    }
+    for (Index i = begin; i < end; ++i) out[i] = cpu::extreme_index(p + i * n, n, largest);
   });
 }
 
@@ -61,7 +95,7 @@ void run_topk_index(Cpu, const Tensor<Index, Cpu>& at, const Tensor<T, Cpu>& x, 
       std::partial_sort(order.begin(), order.begin() + k, order.end(), [row, largest](Index a, Index b) {
         const bool nan_a = cpu::is_nan(row[a]), nan_b = cpu::is_nan(row[b]);
         if (nan_a != nan_b) return nan_a == largest;
-        if (!nan_a && row[a] != row[b]) return largest ? row[a] > row[b] : row[a] < row[b];
+        if (!nan_a && row[a] != row[b]) return (row[a] > row[b]) == largest;
         return a < b;
       });
       std::copy_n(order.begin(), k, out + i * k);
@@ -80,6 +114,30 @@ void run_scatter_rows(Cpu, const Tensor<T, Cpu>& y, const Tensor<Index, Cpu>& at
     for (Index j = 0; j < k; ++j) out[i * n + index[i * k + j]] = value[i * k + j];
 }
 
+namespace cpu {
+
+inline constexpr Index kCumsumColumns = 1024;
+
+/// Running sums down `count` (at most kCumsumColumns) columns of `n` rows, `step` elements apart.
+template <class To, class T> void cumsum_columns(To* y, const T* x, Index n, Index step, Index count) {
+  using C = compute_t<To>;
+  using V = typename Lanes<C>::V;
+  if (count == 1) {
+    C total(0);
+    for (Index t = 0; t < n; ++t) y[t * step] = static_cast<To>(total += static_cast<C>(x[t * step]));
+    return;
+  }
+  C total[kCumsumColumns + Lanes<C>::count] = {};
+  for (Index t = 0; t < n; ++t, x += step, y += step)
+    for_lanes<C>(count, [&](Index j, Index m) {
+      const auto sum = load_as<V>(total + j) + load_row<V>(x, 1, j, m);
+      store_as(total + j, sum);
+      store_row(y, 1, j, m, sum);
+    });
+}
+
+}  // namespace cpu
+
 /// Running sums of the contiguous `x` along dimension `d`, from the last element back where `reverse`.
 template <class To, class T>
 void run_cumsum(Cpu, const Tensor<To, Cpu>& y, const Tensor<T, Cpu>& x, int d, bool reverse) {
@@ -89,22 +147,15 @@ void run_cumsum(Cpu, const Tensor<To, Cpu>& y, const Tensor<T, Cpu>& x, int d, b
     if (i != d) (i < d ? outer : inner) *= s[i];
   const Index n = s[d];
   if (x.numel() == 0) return;
-  const T* p = x.data();
-  To* out = y.mutable_data();
-  constexpr Index kWidth = 256;
-  const Index width = inner < kWidth ? inner : kWidth, blocks = (inner + width - 1) / width;
+  const T* from = x.data();
+  To* to = y.mutable_data();
+  const Index width = inner < cpu::kCumsumColumns ? inner : cpu::kCumsumColumns;
+  const Index blocks = (inner + width - 1) / width;
   parallel_for(outer * blocks, cpu::rows_grain(n * width), [&](Index begin, Index end) {
     for (Index item = begin; item < end; ++item) {
       const Index c = item % blocks * width, count = inner - c < width ? inner - c : width;
-      const Index start = item / blocks * n * inner + c;
-      compute_t<To> total[kWidth] = {};
-      for (Index t = 0; t < n; ++t) {
-        const Index at = start + (reverse ? n - 1 - t : t) * inner;
-        for (Index j = 0; j < count; ++j) {
-          total[j] += static_cast<compute_t<To>>(p[at + j]);
-          out[at + j] = static_cast<To>(total[j]);
-        }
-      }
+      const Index first = (item / blocks * n + (reverse ? n - 1 : 0)) * inner + c;
+      cpu::cumsum_columns(to + first, from + first, n, reverse ? -inner : inner, count);
     }
   });
 }

@@ -23,7 +23,7 @@ namespace cpu {
 
 inline constexpr Index kReduceSegment = 4096;  ///< elements summed one after the other, at least
 inline constexpr Index kReduceRows = 128;      ///< the same for columns: rows
-inline constexpr Index kReduceOutputs = 512;   ///< outputs worked on at a time
+inline constexpr Index kReduceOutputs = 2048;  ///< outputs worked on at a time
 
 /// A block of input for a kernel; strides in elements.
 struct ReduceBlock {
@@ -68,9 +68,11 @@ template <class R, class C, class S, class To> struct ReduceKernels {
       const C param = static_cast<const C*>(b.param)[u];
       C& acc = static_cast<C*>(b.acc)[u];
       if (b.count < w) {
+        C total = acc;
         for (Index i = 0; i < b.rows; ++i)
           for (Index j = 0; j < b.count; ++j)
-            acc = r.combine(acc, r.map(static_cast<C>(x[i * b.row_stride + j * b.stride]), param));
+            total = r.combine(total, r.map(static_cast<C>(x[i * b.row_stride + j * b.stride]), param));
+        acc = total;
         continue;
       }
       const V p(param), none = r.template identity<V>();
@@ -245,7 +247,7 @@ inline void run_reduction(const ReduceKernelTable& k, const void* r, const Reduc
       nest.kept.offsets(item / segments / blocks, x0, y0);
       x0 += first * width_x;
       y0 += first * width_y;
-      k.init(r, acc, kReduceOutputs);
+      k.init(r, acc, n_out + kLanes<char>);
       if (param)
         for (Index i = 0; i < n_out; ++i)
           std::memcpy(params + i * acc_bytes,
