@@ -4,9 +4,10 @@
 using namespace table;
 
 TEST_CASE("op table: sums") {
-  for (const auto& [name, dims, sets] : reductions()) {
-    row<1>((std::string("sum") + name).c_str(), sets, [&](auto x) { return sum(x, dims); },
-           [&](const Arrays& in) { return reduced(in[0], dims, false, sum_of); }, {.tol = 1e-5});
+  for (const Reduction& r : reductions()) {
+    row<1>(
+        r.name, r.shapes, [&](auto x) { return sum(x, r.dims); },
+        [&](const Arrays& in) { return reduced(in[0], r.dims, false, sum_of); }, {.tol = 1e-5});
   }
   row<1>(
       "sum_keepdim", {{{2, 3, 5}}, {{1, 0, 2}}},

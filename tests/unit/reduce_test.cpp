@@ -73,6 +73,7 @@ TEST_CASE("no elements") {
 
 TEST_CASE("infinities and NaN") {
   CHECK(max(Tensor<>::from({-kInf, -kInf})).item() == -kInf);
+#ifndef __FAST_MATH__  // which assumes that there is no NaN
   for (Index at : {0, 1, 17, 40}) {
     auto x = Tensor<>::zeros({41});
     x.mutable_data()[at] = kNaN;
@@ -81,6 +82,7 @@ TEST_CASE("infinities and NaN") {
     CHECK(argmax(x).item() == at);
     CHECK(argmin(x).item() == at);
   }
+#endif
   CHECK(logsumexp(Tensor<>::from({kInf, 2})).item() == kInf);
   const auto x = Tensor<>::from({-kInf, -kInf, 1, -kInf}, {2, 2});
   x.requires_grad_();

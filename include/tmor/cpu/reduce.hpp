@@ -21,7 +21,8 @@ TMOR_BEGIN
 
 namespace cpu {
 
-inline constexpr Index kReduceSegment = 4096;  ///< elements summed one after the other, at least
+/// Elements summed in one go, at least: 64 additions for each lane of four accumulators.
+inline constexpr Index kReduceSegment = 256 * kLanes<float>;
 inline constexpr Index kReduceRows = 128;      ///< the same for columns: rows
 inline constexpr Index kReduceOutputs = 2048;  ///< outputs worked on at a time
 
