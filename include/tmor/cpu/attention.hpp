@@ -68,7 +68,8 @@ template <class T> struct ScoreTile {
     g.c = s, g.c_row = cols();
     g.alpha = call.scale;
     gemm(g);
-    const auto &mask = call.mask, &bias = call.bias;
+    const Tensor<bool, Cpu>& mask = call.mask;
+    const Tensor<T, Cpu>& bias = call.bias;
     if (!mask.defined() && !bias.defined()) return;
     using V = typename HostTeam<T>::V;
     for (Index i = i0; i < i1; ++i) {
