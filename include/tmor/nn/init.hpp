@@ -39,17 +39,17 @@ template <class P, class Device> Tensor<P, Device> uniform(Rng& rng, const Shape
 /// common default of linear and convolution layers, gives 1/sqrt(fan_in).
 template <class P, class Device>
 Tensor<P, Device> kaiming_uniform(Rng& rng, const Shape& shape, Index fan_in, double a = 2.23606797749979) {
-  return uniform<P, Device>(rng, shape,
-                            fan_in > 0 ? std::sqrt(6.0 / ((1 + a * a) * static_cast<double>(fan_in))) : 0.0);
+  return init::uniform<P, Device>(
+      rng, shape, fan_in > 0 ? std::sqrt(6.0 / ((1 + a * a) * static_cast<double>(fan_in))) : 0.0);
 }
 /// He et al. 2015, normal: std = sqrt(2 / fan).
 template <class P, class Device> Tensor<P, Device> kaiming_normal(Rng& rng, const Shape& shape, Index fan) {
-  return normal<P, Device>(rng, shape, fan > 0 ? std::sqrt(2.0 / static_cast<double>(fan)) : 0.0);
+  return init::normal<P, Device>(rng, shape, fan > 0 ? std::sqrt(2.0 / static_cast<double>(fan)) : 0.0);
 }
 /// Glorot and Bengio 2010: bound = gain sqrt(6 / (fan_in + fan_out)).
 template <class P, class Device>
 Tensor<P, Device> xavier_uniform(Rng& rng, const Shape& shape, Index fan_in, Index fan_out, double gain = 1) {
-  return uniform<P, Device>(rng, shape, gain * std::sqrt(6.0 / static_cast<double>(fan_in + fan_out)));
+  return init::uniform<P, Device>(rng, shape, gain * std::sqrt(6.0 / static_cast<double>(fan_in + fan_out)));
 }
 
 }  // namespace init

@@ -1,7 +1,7 @@
 #pragma once
 /// @file causal.hpp
-/// The small text encoder: token and position embeddings, a causal pre-norm transformer, and the features of the last
-/// token, as in CLIP (Radford et al. 2021).
+/// The small text encoder: token and position embeddings, a causal pre-norm transformer, and the features of
+/// the last token, as in CLIP (Radford et al. 2021).
 
 #include "tmor/nn/embedding.hpp"
 #include "tmor/nn/transformer.hpp"
@@ -44,19 +44,21 @@ template <class T = float, class Device = Cpu> struct CausalText {
     v.module("project", self.project);
   }
 
-  /// `ids` (N, L), L <= context; `last` (N,), the place of each text's end token -> (N, embed), not normalised.
+  /// `ids` (N, L), L <= context; `last` (N,), the place of each text's end token -> (N, embed), not
+  /// normalised.
   /// @throws ShapeError for texts longer than the context.
-  Tensor<T, Device> operator()(const Tensor<Index, Device>& ids, const Tensor<Index, Device>& last, const Context& ctx) const {
+  Tensor<T, Device> operator()(const Tensor<Index, Device>& ids, const Tensor<Index, Device>& last,
+                               const Context& ctx) const {
     TMOR_CHECK_SHAPE(ids.rank() == 2 && ids.size(1) <= config.context && last.shape() == Shape{ids.size(0)},
-                     "[CausalText] ids ", ids.shape(), " and ends ", last.shape(), ": expected (N, L), L <= ", config.context,
-                     ", and (N,)");
+                     "[CausalText] ids ", ids.shape(), " and ends ", last.shape(),
+                     ": expected (N, L), L <= ", config.context, ", and (N,)");
     const Index n = ids.size(0), length = ids.size(1);
     auto h = token(ids) + to<T>(narrow(position, 0, 0, length));
     AttentionOptions<Device> causal;
     causal.causal = true;
     for (const auto& block : blocks) h = block(h, ctx, causal);
     // The row of each text's end token, out of all rows.
-    const auto rows = arange<Device>(0, n * length, length) + last;
+    const auto rows = arange<Index, Device>(0, n * length, length) + last;
     return project(norm(index_select(reshape(h, {n * length, config.width}), 0, rows)));
   }
 };
