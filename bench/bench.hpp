@@ -58,7 +58,8 @@ class Bench {
         const std::string text = value();
         char* end = nullptr;
         const long n = std::strtol(text.c_str(), &end, 10);
-        if (text.empty() || *end || n < least || n > 1'000'000) usage(arg + " " + text + ": not a number it takes");
+        if (text.empty() || *end || n < least || n > 1'000'000)
+          usage(arg + " " + text + ": not a number it takes");
         return static_cast<int>(n);
       };
       if (arg == "--case") {

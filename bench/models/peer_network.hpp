@@ -91,10 +91,12 @@ struct SkeletonEncoder {
       Index in, out, stride;
       bool residual;
     };
-    std::vector<Plan> plan{{3, 64, 1, false}};
-    for (int i = 0; i < (n_blocks == 10 ? 3 : 2); ++i) plan.push_back({64, 64, 1, true});
-    plan.insert(plan.end(), {{64, 128, 2, true}, {128, 128, 1, true}, {128, 128, 1, true}});
-    plan.insert(plan.end(), {{128, 256, 2, true}, {256, 256, 1, true}, {256, 256, 1, true}});
+    std::vector<Plan> plan(static_cast<std::size_t>(n_blocks == 10 ? 4 : 3), Plan{64, 64, 1, true});
+    plan[0] = {3, 64, 1, false};
+    for (const Index c : {128, 256}) {
+      plan.push_back({c / 2, c, 2, true});
+      plan.insert(plan.end(), 2, Plan{c, c, 1, true});
+    }
     for (const Plan& p : plan) blocks.emplace_back(rng, p.in, p.out, v, heads, p.stride, p.residual);
     head = nn::Linear<>(rng, 256, embed);
   }

@@ -1,9 +1,11 @@
-// The skeleton encoders beside bench/peers: a training step, a forward pass and the latency of one clip, of the
-// twin of the peer's network (skeleton_*, peers/peer_skeleton.py) and of our own encoder (unik_*,
-// peers/peer_unik.py). --case startup builds the twin, encodes one clip and leaves: what a cold process costs.
+// The skeleton encoders beside bench/peers: a training step, a forward pass and the latency of one clip, of
+// the twin of the peer's network (skeleton_*, peers/peer_skeleton.py) and of our own encoder (unik_*,
+// peers/peer_unik.py). --case startup builds the twin, encodes one clip and leaves: what a cold process
+// costs.
 
 #include "bench.hpp"
 #include "peer_network.hpp"
+#include "tmor/losses/regression.hpp"
 #include "tmor/models/skeleton/unik.hpp"
 #include "tmor/optim/adamw.hpp"
 
@@ -20,7 +22,7 @@ template <class Model, class Embed> auto train_step(Model model, const Tensor<>&
   Rng rng(1);
   return [model, x, embed, target = random(rng, {kBatch, kEmbed}),
           opt = optim::AdamW(parameters(model), {.lr = 1e-3})]() mutable {
-    backward(mean(square(l2_normalize(embed(model, x, Context{true})) - target)));
+    backward(loss::mse(l2_normalize(embed(model, x, Context{true})), target));
     opt.step();
   };
 }
@@ -38,7 +40,9 @@ int main(int argc, char** argv) {
   bench::Bench b(argc, argv);
   Rng rng(0);
 
-  const auto twin = [](const peer::SkeletonEncoder& m, const Tensor<>& x, const Context& c) { return m(x, c); };
+  const auto twin = [](const peer::SkeletonEncoder& m, const Tensor<>& x, const Context& c) {
+    return m(x, c);
+  };
   const auto one_clip = [&](Index frames, Index joints) {
     return infer(peer::SkeletonEncoder(rng, joints), random(rng, {1, frames, joints, 3}), twin);
   };
@@ -59,8 +63,9 @@ int main(int argc, char** argv) {
   b.run("unik_train", [&] {
     return train_step(unik(kJoints), random(rng, {kBatch, 1, kFrames, kJoints, 9}), ours);
   });
-  b.run("unik_infer",
-        [&] { return infer(unik(kJoints), random(rng, {kBatch, 1, kFrames, kJoints, 9}), ours); });
+  b.run("unik_infer", [&] {
+    return infer(unik(kJoints), random(rng, {kBatch, 1, kFrames, kJoints, 9}), ours);
+  });
   b.run("unik_latency_64x17", [&] { return infer(unik(17), random(rng, {1, 1, 64, 17, 9}), ours); });
   b.run("unik_latency_300x25", [&] { return infer(unik(25), random(rng, {1, 1, 300, 25, 9}), ours); });
 
