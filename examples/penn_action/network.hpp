@@ -1,0 +1,74 @@
+#pragma once
+/// The networks of this program, and what is computed with them frozen.
+
+#include "clips.hpp"
+#include "tmor/eval/features.hpp"
+#include "tmor/models/skeleton_text.hpp"
+
+namespace penn {
+
+using tmor::Context;
+using tmor::Rng;
+using tmor::Tensor;
+
+/// Width and depth of the encoder by name.
+inline tmor::models::UnikConfig encoder_config(const std::string& size, const InputOptions& in, Index embed,
+                                               double dropout) {
+  tmor::models::UnikConfig c;
+  c.joints = 13;
+  c.in_channels = in.streams.channels(2);
+  c.embed = embed;
+  c.dropout = dropout;
+  const Index w = size == "tiny" ? 16 : size == "small" ? 32 : 48;
+  c.stages = {{w}, {w}, {w}, {2 * w, 2}, {2 * w}, {4 * w, 2}, {4 * w}};
+  return c;
+}
+
+/// Encoder and a linear layer on its pooled features.
+struct Classifier {
+  tmor::models::Unik<> encoder;
+  tmor::nn::Linear<> head;
+
+  Classifier(Rng& rng, const tmor::models::UnikConfig& c, Index classes)
+      : encoder(rng, c), head(rng, c.width(), classes) {}
+  static void visit(auto& self, auto&& v) {
+    v.module("encoder", self.encoder);
+    v.module("head", self.head);
+  }
+  Tensor<> operator()(const Tensor<>& x, const Context& ctx) const { return head(encoder(x, ctx).pooled); }
+};
+
+/// f(x) for every clip, averaged over `views`: (N, outputs), in evaluation mode and without tape.
+template <class F>
+Tensor<> over_views(const std::vector<const Clip*>& clips, const std::vector<View>& views,
+                    const InputOptions& in, F&& f) {
+  tmor::NoGrad guard;
+  constexpr std::size_t at_once = 64;
+  std::vector<Tensor<>> rows;
+  for (std::size_t begin = 0; begin < clips.size(); begin += at_once) {
+    const std::size_t end = std::min(clips.size(), begin + at_once);
+    Tensor<> sum;
+    for (const View& view : views) {
+      const Tensor<> y = f(view_batch(clips, begin, end, view, in).x);
+      sum = sum.defined() ? sum + y : y;
+    }
+    rows.push_back(sum * (1.0 / static_cast<double>(views.size())));
+  }
+  return tmor::concat(rows, 0);
+}
+
+inline std::vector<Index> labels_of(const std::vector<const Clip*>& clips) {
+  std::vector<Index> y;
+  for (const Clip* c : clips) y.push_back(c->label);
+  return y;
+}
+
+/// Coordinates themselves as features, for nearest neighbours: 32 frames of the whole clip, flattened.
+inline Tensor<> coordinate_features(const std::vector<const Clip*>& clips) {
+  InputOptions in;
+  in.frames = 32;
+  in.streams = {.bone = false, .motion = false};
+  return over_views(clips, {View{}}, in, [](const Tensor<>& x) { return tmor::flatten(x, 1, -1); });
+}
+
+}  // namespace penn
