@@ -85,20 +85,21 @@ struct SkeletonEncoder {
   std::vector<Block> blocks;
   nn::Linear<> head;
 
-  explicit SkeletonEncoder(Rng& rng, Index v = 17, Index heads = 3, Index embed = 512, int n_blocks = 10)
+  explicit SkeletonEncoder(Rng& rng, Index v = 17, Index heads = 3, Index embed = 512, int n_blocks = 10,
+                           Index width = 64)
       : bn(3 * v) {
     struct Plan {
       Index in, out, stride;
       bool residual;
     };
-    std::vector<Plan> plan(static_cast<std::size_t>(n_blocks == 10 ? 4 : 3), Plan{64, 64, 1, true});
-    plan[0] = {3, 64, 1, false};
-    for (const Index c : {128, 256}) {
+    std::vector<Plan> plan(static_cast<std::size_t>(n_blocks == 10 ? 4 : 3), Plan{width, width, 1, true});
+    plan[0] = {3, width, 1, false};
+    for (const Index c : {2 * width, 4 * width}) {
       plan.push_back({c / 2, c, 2, true});
       plan.insert(plan.end(), 2, Plan{c, c, 1, true});
     }
     for (const Plan& p : plan) blocks.emplace_back(rng, p.in, p.out, v, heads, p.stride, p.residual);
-    head = nn::Linear<>(rng, 256, embed);
+    head = nn::Linear<>(rng, 4 * width, embed);
   }
   static void visit(auto& self, auto&& v) {
     v.module("bn", self.bn);

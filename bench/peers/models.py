@@ -39,13 +39,15 @@ class Block(nn.Module):
 
 
 class SkeletonEncoder(nn.Module):
-    def __init__(s, v=17, heads=3, embed=512, blocks=10, mix="einsum"):
+    def __init__(s, v=17, heads=3, embed=512, blocks=10, mix="einsum", width=64):
         super().__init__()
         s.bn = nn.BatchNorm1d(3 * v)
-        plan = [(3, 64, 1, False)] + [(64, 64, 1, True)] * (3 if blocks == 10 else 2)
-        plan += [(64, 128, 2, True)] + [(128, 128, 1, True)] * 2 + [(128, 256, 2, True)] + [(256, 256, 1, True)] * 2
+        w = width
+        plan = [(3, w, 1, False)] + [(w, w, 1, True)] * (3 if blocks == 10 else 2)
+        for c in (2 * w, 4 * w):
+            plan += [(c // 2, c, 2, True)] + [(c, c, 1, True)] * 2
         s.blocks = nn.ModuleList(Block(a, b, v, heads, mix, st, r) for a, b, st, r in plan)
-        s.head = nn.Linear(256, embed)
+        s.head = nn.Linear(4 * w, embed)
 
     def forward(s, x):
         n, c, t, v = x.shape
