@@ -75,6 +75,34 @@ inline Index block_frames(Index clips, Index frames, Index v) {
   return block_of_rows(frames, v, std::min(Index{400}, fair * v));
 }
 
+/// Frames [first, end) of a block whose tap reads a frame of the clip, not its zero padding.
+struct FrameSpan {
+  Index first, end;
+};
+
+/// The frames t of [t0, t1) with 0 <= t * stride + shift < frames, counted from t0.
+inline FrameSpan frames_inside(Index t0, Index t1, Index stride, Index shift, Index frames) {
+  const auto least = [&](Index from) {  // the first t with t * stride + shift >= from
+    const Index t = from <= shift ? 0 : (from - shift + stride - 1) / stride;
+    return std::clamp(t, t0, t1) - t0;
+  };
+  return {least(0), least(frames)};
+}
+
+/// Trims the blocks of a product with a segment a tap: rows whose frames all taps of the block read from the
+/// padding. `shift(segment)` falls or rises with the tap; the block's frames are [t0, t1).
+template <class Shift> struct SkipPadding {
+  Index t0, t1, stride, frames, v;
+  Shift shift;
+  void operator()(const KPlan::Block& block, BlockExtent& e) const {
+    const auto a = frames_inside(t0, t1, stride, shift(block.segment), frames);
+    const auto b = frames_inside(t0, t1, stride, shift(block.segment + block.segments - 1), frames);
+    e.row = std::min(a.first, b.first) * v;
+    e.row_end = std::max({a.end * v, b.end * v, e.row});
+  }
+};
+template <class Shift> SkipPadding(Index, Index, Index, Index, Index, Shift) -> SkipPadding<Shift>;
+
 /// The frames of x that a block of output needs, copied so that every tap reads consecutive rows: for each
 /// remainder of the padded frame number by the stride that some tap needs, its frames in turn.
 template <class T> struct ShiftedFrames {
@@ -149,7 +177,9 @@ void conv_time(const ConvTime& s, const T* x, const T* w, T* y, const Epilogue& 
     part.a = shifted.gather(x + clip * s.t * s.v * s.c_in, t0, t1);
     part.c = y + first_row * s.c_out;
     const auto hook = [&](T* c, Index i, Index col, Index count) { epilogue(c, first_row + i, col, count); };
-    detail::gemm_block(part, panels, 0, part.m, 0, panels.count(), 0, panels.plan().blocks(), hook, false);
+    const auto shift = [&](Index tap) { return tap * s.dilation - s.pad; };
+    detail::gemm_block(part, panels, 0, part.m, 0, panels.count(), 0, panels.plan().blocks(), hook, false,
+                       detail::SkipPadding{t0, t1, s.stride, s.t, s.v, shift});
   });
 }
 
@@ -200,8 +230,9 @@ void conv_time_grad_input(const ConvTime& s, const T* dy, const T* w, T* dx, T b
         detail::gather_frames(dy + clip * t_out * s.v * s.c_out, t_out, s.v, s.c_out, q0 - delays.back(),
                               Index{1}, q1 - q0 + reach, copy, row);
         part.a = copy;
+        const auto back = [&](Index i) { return -delays[static_cast<std::size_t>(i)]; };
         detail::gemm_block(part, panels, 0, part.m, 0, panels.count(), 0, panels.plan().blocks(),
-                           NoEpilogue{}, false);
+                           NoEpilogue{}, false, detail::SkipPadding{q0, q1, Index{1}, t_out, s.v, back});
       }
       if (s.stride == 1) return;
       const Index size = s.v * s.c_in;
@@ -251,8 +282,13 @@ void conv_time_grad_weight(const ConvTime& s, const T* x, const T* dy, T* dw, T 
       for (Index tap = tap0; tap < tap1; ++tap) {
         g.a = copy + shifted.offset[static_cast<std::size_t>(tap)];
         g.c = sum + tap * tap_size;
+        const auto inside = detail::frames_inside(t0, t1, s.stride, tap * s.dilation - s.pad, s.t);
+        const auto skip_padding = [&](const KPlan::Block& k, detail::BlockExtent& e) {
+          e.term = std::clamp(inside.first * s.v - k.p, Index{0}, k.k);
+          e.term_end = std::clamp(inside.end * s.v - k.p, e.term, k.k);
+        };
         detail::gemm_block(g, panels, 0, g.m, 0, panels.count(), 0, panels.plan().blocks(), NoEpilogue{},
-                           false);
+                           false, skip_padding);
       }
     }
   });

@@ -87,28 +87,42 @@ template <class T, class S> double flops(const GemmArgs<T, S>& g) {
   return 2.0 * static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k * g.segments);
 }
 
-/// C[i0, i1) x panels [j0, j1) over the blocks [k0, k1) of the sum.
-template <class T, class S, class Epilogue>
+/// The part of a block of the sum that is not known to be zero: rows of C, and terms of each of its segments.
+struct BlockExtent {
+  Index row, row_end, term, term_end;
+};
+
+/// The default: all of it.
+struct WholeBlock {
+  void operator()(const KPlan::Block&, BlockExtent&) const {}
+};
+
+/// C[i0, i1) x panels [j0, j1) over the blocks [k0, k1) of the sum. `trim(block, extent)` may cut off rows
+/// and terms at which A is zero.
+template <class T, class S, class Epilogue, class Trim = WholeBlock>
 void gemm_block(const GemmArgs<T, S>& g, const Panels<T, S>& panels, Index i0, Index i1, Index j0, Index j1,
-                Index k0, Index k1, const Epilogue& epilogue, bool pack_a) {
+                Index k0, Index k1, const Epilogue& epilogue, bool pack_a, const Trim& trim = {}) {
   constexpr Index kCols = Tile<T>::kCols;
   const Index* a_segments = offsets_or_zero(g.a_segments);
   Index b_offsets[KPlan::kMaxSegments], a_offsets[KPlan::kMaxSegments];
   for (Index kb = k0; kb < k1; ++kb) {
     const KPlan::Block block = panels.plan().block(kb);
+    BlockExtent extent{i0, i1, 0, block.k};
+    trim(block, extent);
+    const Index row0 = extent.row, row1 = extent.row_end;
     TileArgs<T> t;
-    t.k = block.k;
+    t.k = extent.term_end - extent.term;
     t.segments = block.segments;
     t.c_row = g.c_row;
     t.alpha = g.alpha;
     t.beta = kb == k0 ? g.beta : T(1);
-    const bool last = kb + 1 == k1;
+    const bool first = kb == k0, last = kb + 1 == k1;
     T* a_packed = nullptr;
     if (pack_a) {
-      a_packed = scratch<T>(Scratch::pack_a, (i1 - i0) * block.terms());
+      a_packed = scratch<T>(Scratch::pack_a, (row1 - row0) * block.terms());
       T* out = a_packed;
-      for (Index i = i0, rows; i < i1; i += rows) {
-        rows = tile_rows<T>(i1 - i);
+      for (Index i = row0, rows; i < row1; i += rows) {
+        rows = tile_rows<T>(row1 - i);
         for (Index s = 0; s < block.segments; ++s, out += rows * block.k) {
           const S* in = g.a + a_segments[block.segment + s] + i * g.a_row + block.p * g.a_col;
           pack_panel(in, g.a_col, g.a_row, block.k, rows, rows, out);
@@ -119,11 +133,21 @@ void gemm_block(const GemmArgs<T, S>& g, const Panels<T, S>& panels, Index i0, I
       panels.aim(t, block, j, b_offsets);
       const Index col = j * kCols;
       t.cols = static_cast<int>(g.n - col < kCols ? g.n - col : kCols);
-      for (Index i = i0; i < i1;) {
-        const int rows = tile_rows<T>(i1 - i);
+      t.b += extent.term * t.b_row;
+      const auto untouched = [&](Index i, Index end) {
+        for (; i < end; ++i) {
+          T* c = g.c + i * g.c_row + col;
+          if (first)
+            for (int n = 0; n < t.cols; ++n) c[n] = g.beta == T(0) ? T(0) : c[n] * g.beta;
+          if (last) epilogue(c, i, col, Index{t.cols});
+        }
+      };
+      untouched(i0, row0);
+      for (Index i = row0; i < row1;) {
+        const int rows = tile_rows<T>(row1 - i);
         if (!std::is_same_v<T, S> || pack_a) {
           for (Index s = 0; s < block.segments; ++s) a_offsets[s] = s * rows * block.k;
-          t.a = a_packed + (i - i0) * block.terms();
+          t.a = a_packed + (i - row0) * block.terms();
           t.a_row = 1;
           t.a_col = rows;
           t.a_segments = a_offsets;
@@ -133,6 +157,7 @@ void gemm_block(const GemmArgs<T, S>& g, const Panels<T, S>& panels, Index i0, I
           t.a_col = g.a_col;
           t.a_segments = a_segments + block.segment;
         }
+        t.a += extent.term * t.a_col;
         t.c = g.c + i * g.c_row + col;
         run_tile(rows, t);
         if (last) {
@@ -140,6 +165,7 @@ void gemm_block(const GemmArgs<T, S>& g, const Panels<T, S>& panels, Index i0, I
         }
         i += rows;
       }
+      untouched(row1, i1);
     }
   }
 }
