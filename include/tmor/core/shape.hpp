@@ -92,7 +92,7 @@ inline Shape contiguous_strides(const Shape& shape) {
 
 /// NumPy's broadcasting of two shapes.
 /// @throws ShapeError naming `op` and both shapes when a pair of sizes differs and neither is 1.
-inline Shape broadcast_shapes(const Shape& a, const Shape& b, const char* op) {
+[[gnu::noinline]] inline Shape broadcast_shapes(const Shape& a, const Shape& b, const char* op) {
   const int r = a.rank() > b.rank() ? a.rank() : b.rank();
   Shape out = Shape::filled(r, 1);
   for (int i = 0; i < r; ++i) {

@@ -49,7 +49,7 @@ template <class T = float, class Device = Cpu> class Tensor {
   explicit Tensor(Ref<detail::TensorBody> body) : body_(std::move(body)) {}
 
   /// Uninitialised, contiguous. @throws ShapeError for a negative size, Error when memory runs out.
-  static Tensor empty(const Shape& shape) {
+  [[gnu::noinline]] static Tensor empty(const Shape& shape) {
     std::size_t n = sizeof(T);
     for (Index s : shape) {
       TMOR_CHECK_SHAPE(s >= 0, "[empty] negative size in shape ", shape);
@@ -158,7 +158,7 @@ template <class T = float, class Device = Cpu> class Tensor {
   }
 
   /// Another view on the same memory; gradients do not flow (ops/movement.hpp wraps this with the tape).
-  Tensor as_strided(const Shape& shape, const Shape& strides, Index offset) const {
+  [[gnu::noinline]] Tensor as_strided(const Shape& shape, const Shape& strides, Index offset) const {
     auto b = make_ref<detail::TensorBody>();
     b->shape = shape;
     b->strides = strides;

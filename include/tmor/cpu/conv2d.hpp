@@ -108,7 +108,7 @@ template <class T> void conv2d_forward(const Conv2d& s, const T* x, const T* wei
         a.b_row = s.c_out;
         a.c = y + (n * oh + r0) * ow * s.c_out + g * s.group_out();
         a.c_row = s.c_out;
-        detail::gemm_serial(a, NoEpilogue{});
+        detail::gemm_serial(a, {});
       }
     }
   });
@@ -135,7 +135,7 @@ template <class T> void conv2d_grad_input(const Conv2d& s, const T* dy, const T*
           a.b_col = s.c_out;
           a.c = patches;
           a.c_row = s.patch();
-          detail::gemm_serial(a, NoEpilogue{});
+          detail::gemm_serial(a, {});
           detail::scatter_patches(s, patches, g, r0, r1, dx + n * image);
         }
       }
@@ -170,7 +170,7 @@ template <class T> void conv2d_grad_weight(const Conv2d& s, const T* x, const T*
           a.c = sums + piece * size + g * s.group_out();
           a.c_row = s.c_out;
           a.beta = first ? T(0) : T(1);
-          detail::gemm_serial(a, NoEpilogue{});
+          detail::gemm_serial(a, {});
         }
       }
   });

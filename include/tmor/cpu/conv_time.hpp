@@ -148,10 +148,11 @@ Panels<T> pack_taps(const T* w, Index k, Index n, Index row, Index col, const st
 
 }  // namespace detail
 
-/// y = the convolution of x with w (see ConvTime). `epilogue` as for `gemm`: its row counts all of (n, t_out,
+/// y = the convolution of x with w (see ConvTime). `hook` as for `gemm`: its row counts all of (n, t_out,
 /// v).
-template <class T, class Epilogue = NoEpilogue>
-void conv_time(const ConvTime& s, const T* x, const T* w, T* y, const Epilogue& epilogue = {}) {
+template <class T>
+void conv_time(const ConvTime& s, const T* x, const T* w, T* y,
+               const std::type_identity_t<RowHook<T>>& hook = {}) {
   s.check();
   const Index t_out = s.t_out(), rows = t_out * s.v;
   if (s.n == 0 || rows == 0 || s.c_out == 0) return;
@@ -166,7 +167,7 @@ void conv_time(const ConvTime& s, const T* x, const T* w, T* y, const Epilogue& 
   if (s.c_in == 0) {
     g.m = s.n * rows;
     g.c = y;
-    return detail::gemm_no_terms(g, epilogue);
+    return detail::gemm_no_terms(g, hook);
   }
   const Panels<T> panels = detail::pack_taps(w, s.c_in, s.c_out, s.c_out, Index{1}, taps_w);
   parallel_for(s.n * blocks, 1, [&](Index task, Index) {
@@ -176,9 +177,10 @@ void conv_time(const ConvTime& s, const T* x, const T* w, T* y, const Epilogue& 
     part.m = (t1 - t0) * s.v;
     part.a = shifted.gather(x + clip * s.t * s.v * s.c_in, t0, t1);
     part.c = y + first_row * s.c_out;
-    const auto hook = [&](T* c, Index i, Index col, Index count) { epilogue(c, first_row + i, col, count); };
+    const auto of_all = [&](T* c, Index i, Index col, Index count) { hook(c, first_row + i, col, count); };
     const auto shift = [&](Index tap) { return tap * s.dilation - s.pad; };
-    detail::gemm_block(part, panels, 0, part.m, 0, panels.count(), 0, panels.plan().blocks(), hook, false,
+    detail::gemm_block(part, panels, 0, part.m, 0, panels.count(), 0, panels.plan().blocks(),
+                       hook ? RowHook<T>(of_all) : RowHook<T>(), false,
                        detail::SkipPadding{t0, t1, s.stride, s.t, s.v, shift});
   });
 }
@@ -224,15 +226,15 @@ void conv_time_grad_input(const ConvTime& s, const T* dy, const T* w, T* dx, T b
       part.c = s.stride == 1 ? out + (q0 + shift) * s.v * s.c_in
                              : scratch<T>(Scratch::partial, (q1 - q0) * s.v * s.c_in);
       if (none) {
-        detail::gemm_no_terms(part, NoEpilogue{});
+        detail::gemm_no_terms(part, {});
       } else {
         T* copy = scratch<T>(Scratch::conv, (block + reach) * s.v * row);
         detail::gather_frames(dy + clip * t_out * s.v * s.c_out, t_out, s.v, s.c_out, q0 - delays.back(),
                               Index{1}, q1 - q0 + reach, copy, row);
         part.a = copy;
         const auto back = [&](Index i) { return -delays[static_cast<std::size_t>(i)]; };
-        detail::gemm_block(part, panels, 0, part.m, 0, panels.count(), 0, panels.plan().blocks(),
-                           NoEpilogue{}, false, detail::SkipPadding{q0, q1, Index{1}, t_out, s.v, back});
+        detail::gemm_block(part, panels, 0, part.m, 0, panels.count(), 0, panels.plan().blocks(), {}, false,
+                           detail::SkipPadding{q0, q1, Index{1}, t_out, s.v, back});
       }
       if (s.stride == 1) return;
       const Index size = s.v * s.c_in;
@@ -287,8 +289,8 @@ void conv_time_grad_weight(const ConvTime& s, const T* x, const T* dy, T* dw, T 
           e.term = std::clamp(inside.first * s.v - k.p, Index{0}, k.k);
           e.term_end = std::clamp(inside.end * s.v - k.p, e.term, k.k);
         };
-        detail::gemm_block(g, panels, 0, g.m, 0, panels.count(), 0, panels.plan().blocks(), NoEpilogue{},
-                           false, skip_padding);
+        detail::gemm_block(g, panels, 0, g.m, 0, panels.count(), 0, panels.plan().blocks(), {}, false,
+                           skip_padding);
       }
     }
   });

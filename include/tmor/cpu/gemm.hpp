@@ -9,6 +9,7 @@
 
 #include "tmor/core/config.hpp"
 #include "tmor/core/error.hpp"
+#include "tmor/core/function_ref.hpp"
 #include "tmor/core/parallel.hpp"
 #include "tmor/cpu/gemm_kernel.hpp"
 #include "tmor/cpu/gemm_pack.hpp"
@@ -58,11 +59,9 @@ struct GemmBatch {
   }
 };
 
-/// The default hook: leaves finished rows as they are. A hook is called as `hook(c, row, col, count)` once
-/// for every element of C, on `count` elements from `c`, which is C(row, col), right after their last store.
-struct NoEpilogue {
-  template <class T> void operator()(T*, Index, Index, Index) const {}
-};
+/// Called as `hook(c, row, col, count)` once for every element of C, on `count` elements from `c`, which is
+/// C(row, col), right after their last store; any callable, or none.
+template <class T> using RowHook = FunctionRef<void(T*, Index, Index, Index)>;
 
 /// Adds `bias[col]` to every row.
 template <class T> struct AddBias {
@@ -92,23 +91,21 @@ struct BlockExtent {
   Index row, row_end, term, term_end;
 };
 
-/// The default: all of it.
-struct WholeBlock {
-  void operator()(const KPlan::Block&, BlockExtent&) const {}
-};
+/// Called as `trim(block, extent)`: may cut off rows and terms at which A is zero; any callable, or none.
+using TrimBlock = FunctionRef<void(const KPlan::Block&, BlockExtent&)>;
 
-/// C[i0, i1) x panels [j0, j1) over the blocks [k0, k1) of the sum. `trim(block, extent)` may cut off rows
-/// and terms at which A is zero.
-template <class T, class S, class Epilogue, class Trim = WholeBlock>
+/// C[i0, i1) x panels [j0, j1) over the blocks [k0, k1) of the sum.
+template <class T, class S>
 void gemm_block(const GemmArgs<T, S>& g, const Panels<T, S>& panels, Index i0, Index i1, Index j0, Index j1,
-                Index k0, Index k1, const Epilogue& epilogue, bool pack_a, const Trim& trim = {}) {
+                Index k0, Index k1, const std::type_identity_t<RowHook<T>>& hook, bool pack_a,
+                const TrimBlock& trim = {}) {
   constexpr Index kCols = Tile<T>::kCols;
   const Index* a_segments = offsets_or_zero(g.a_segments);
   Index b_offsets[KPlan::kMaxSegments], a_offsets[KPlan::kMaxSegments];
   for (Index kb = k0; kb < k1; ++kb) {
     const KPlan::Block block = panels.plan().block(kb);
     BlockExtent extent{i0, i1, 0, block.k};
-    trim(block, extent);
+    if (trim) trim(block, extent);
     const Index row0 = extent.row, row1 = extent.row_end;
     TileArgs<T> t;
     t.k = extent.term_end - extent.term;
@@ -139,7 +136,7 @@ void gemm_block(const GemmArgs<T, S>& g, const Panels<T, S>& panels, Index i0, I
           T* c = g.c + i * g.c_row + col;
           if (first)
             for (int n = 0; n < t.cols; ++n) c[n] = g.beta == T(0) ? T(0) : c[n] * g.beta;
-          if (last) epilogue(c, i, col, Index{t.cols});
+          if (last && hook) hook(c, i, col, Index{t.cols});
         }
       };
       untouched(i0, row0);
@@ -160,8 +157,8 @@ void gemm_block(const GemmArgs<T, S>& g, const Panels<T, S>& panels, Index i0, I
         t.a += extent.term * t.a_col;
         t.c = g.c + i * g.c_row + col;
         run_tile(rows, t);
-        if (last) {
-          for (int r = 0; r < rows; ++r) epilogue(t.c + r * g.c_row, i + r, col, Index{t.cols});
+        if (last && hook) {
+          for (int r = 0; r < rows; ++r) hook(t.c + r * g.c_row, i + r, col, Index{t.cols});
         }
         i += rows;
       }
@@ -171,12 +168,12 @@ void gemm_block(const GemmArgs<T, S>& g, const Panels<T, S>& panels, Index i0, I
 }
 
 /// C = beta * C and the hook: what is left of a product with no terms.
-template <class T, class S, class Epilogue>
-void gemm_no_terms(const GemmArgs<T, S>& g, const Epilogue& epilogue) {
+template <class T, class S>
+void gemm_no_terms(const GemmArgs<T, S>& g, const std::type_identity_t<RowHook<T>>& hook) {
   for (Index i = 0; i < g.m; ++i) {
     T* c = g.c + i * g.c_row;
     for (Index j = 0; j < g.n; ++j) c[j] = g.beta == T(0) ? T(0) : c[j] * g.beta;
-    epilogue(c, i, Index{0}, g.n);
+    if (hook) hook(c, i, Index{0}, g.n);
   }
 }
 
@@ -201,23 +198,26 @@ template <class T, class S> bool is_vector(const GemmArgs<T, S>& g) {
   return g.m == 1 ? g.b_row == 1 || g.b_col == 1 : g.n == 1 && (g.a_row == 1 || g.a_col == 1);
 }
 
-template <class T, class Epilogue> void gemm_vector(const GemmArgs<T>& g, const Epilogue& epilogue) {
+template <class T> void gemm_vector(const GemmArgs<T>& g, const std::type_identity_t<RowHook<T>>& hook) {
   if (g.m == 1) {
     gemv<T>({g.n, g.k, g.a, g.a_col, g.b, g.b_row, g.b_col, g.c, 1, g.alpha, g.beta},
-            [&](Index j0, Index j1) { epilogue(g.c + j0, Index{0}, j0, j1 - j0); });
+            [&](Index j0, Index j1) {
+              if (hook) hook(g.c + j0, Index{0}, j0, j1 - j0);
+            });
   } else {
     gemv<T>({g.m, g.k, g.b, g.b_row, g.a, g.a_col, g.a_row, g.c, g.c_row, g.alpha, g.beta},
             [&](Index i0, Index i1) {
-              for (Index i = i0; i < i1; ++i) epilogue(g.c + i * g.c_row, i, Index{0}, Index{1});
+              for (Index i = i0; i < i1; ++i)
+                if (hook) hook(g.c + i * g.c_row, i, Index{0}, Index{1});
             });
   }
 }
 
 /// The whole product on the calling thread.
-template <class T, class S, class Epilogue>
-void gemm_serial(const GemmArgs<T, S>& g, const Epilogue& epilogue) {
+template <class T, class S>
+void gemm_serial(const GemmArgs<T, S>& g, const std::type_identity_t<RowHook<T>>& hook) {
   if constexpr (std::is_same_v<T, S>) {
-    if (is_vector(g)) return gemm_vector(g, epilogue);
+    if (is_vector(g)) return gemm_vector(g, hook);
   }
   const KPlan plan(g.k, g.segments);
   Panels<T, S> panels(plan, g.n, g.b, g.b_row, g.b_col, offsets_or_zero(g.b_segments), read_b_directly(g));
@@ -225,7 +225,7 @@ void gemm_serial(const GemmArgs<T, S>& g, const Epilogue& epilogue) {
     panels.set_packed(scratch<T>(Scratch::pack_b, panels.packed_size()));
     panels.pack_all();
   }
-  gemm_block(g, panels, 0, g.m, 0, panels.count(), 0, plan.blocks(), epilogue, pack_a(g));
+  gemm_block(g, panels, 0, g.m, 0, panels.count(), 0, plan.blocks(), hook, pack_a(g));
 }
 
 /// How many pieces the sum over k is cut into: more than one when it is long beside C, where it gives every
@@ -238,8 +238,9 @@ template <class T, class S> Index k_pieces(const GemmArgs<T, S>& g, const KPlan&
 }
 
 /// The pieces of the sum on several threads, each into its own matrix, added up in their order.
-template <class T, class S, class Epilogue>
-void gemm_split_k(const GemmArgs<T, S>& g, const KPlan& plan, Index pieces, const Epilogue& epilogue) {
+template <class T, class S>
+void gemm_split_k(const GemmArgs<T, S>& g, const KPlan& plan, Index pieces,
+                  const std::type_identity_t<RowHook<T>>& hook) {
   const Index size = g.m * g.n, blocks = plan.blocks();
   T* partial = scratch<T>(Scratch::partial, pieces * size);
   parallel_for(pieces, 1, [&](Index piece, Index) {
@@ -258,7 +259,7 @@ void gemm_split_k(const GemmArgs<T, S>& g, const KPlan& plan, Index pieces, cons
         panels.pack(kb, 0, panels.packed_count());
       }
       part.beta = kb == k0 ? T(0) : T(1);
-      gemm_block(part, panels, 0, g.m, 0, panels.count(), kb, kb + 1, NoEpilogue{}, pack_a(g));
+      gemm_block(part, panels, 0, g.m, 0, panels.count(), kb, kb + 1, {}, pack_a(g));
     }
   });
   parallel_for(g.m, 1 + (Index{1} << 14) / (g.n * pieces), [&](Index i0, Index i1) {
@@ -270,14 +271,15 @@ void gemm_split_k(const GemmArgs<T, S>& g, const KPlan& plan, Index pieces, cons
       }
       for (Index j = 0; j < g.n; ++j)
         c[j] = g.beta == T(0) ? g.alpha * sum[j] : g.alpha * sum[j] + g.beta * c[j];
-      epilogue(c, i, Index{0}, g.n);
+      if (hook) hook(c, i, Index{0}, g.n);
     }
   });
 }
 
 /// Blocks of C on several threads, B packed once for all of them (or before: then `panels` holds it).
-template <class T, class S, class Epilogue>
-void gemm_tasks(const GemmArgs<T, S>& g, Panels<T, S>& panels, bool packed, const Epilogue& epilogue) {
+template <class T, class S>
+void gemm_tasks(const GemmArgs<T, S>& g, Panels<T, S>& panels, bool packed,
+                const std::type_identity_t<RowHook<T>>& hook) {
   const Index blocks = panels.plan().blocks(), count = panels.count();
   if (!packed && panels.packed_count() > 0) {
     panels.set_packed(scratch<T>(Scratch::pack_b, panels.packed_size()));
@@ -306,32 +308,32 @@ void gemm_tasks(const GemmArgs<T, S>& g, Panels<T, S>& panels, bool packed, cons
     const Index row = task % row_tasks, col = task / row_tasks;
     const Index i0 = row * task_tiles * kRows, i1 = i0 + task_tiles * kRows;
     gemm_block(g, panels, i0, i1 < g.m ? i1 : g.m, col * count / col_tasks, (col + 1) * count / col_tasks, 0,
-               blocks, epilogue, copy_a);
+               blocks, hook, copy_a);
   });
 }
 
 }  // namespace detail
 
-/// Computes `g` (see GemmArgs) on up to `num_threads()` threads and calls `epilogue` on every finished
-/// element (see NoEpilogue). Scratch memory belongs to the threads and is reused. Throws Error for a negative
+/// Computes `g` (see GemmArgs) on up to `num_threads()` threads and calls `hook` on every finished
+/// element (see RowHook). Scratch memory belongs to the threads and is reused. Throws Error for a negative
 /// size.
-template <class T, class S, class Epilogue = NoEpilogue>
-void gemm(const GemmArgs<T, S>& g, const Epilogue& epilogue = {}) {
+template <class T, class S>
+void gemm(const GemmArgs<T, S>& g, const std::type_identity_t<RowHook<T>>& hook = {}) {
   TMOR_CHECK(g.m >= 0 && g.n >= 0 && g.k >= 0 && g.segments >= 0, "gemm: negative size: m ", g.m, ", n ", g.n,
              ", k ", g.k, ", segments ", g.segments);
   TMOR_CHECK(g.segments <= 1 || (g.a_segments && g.b_segments), "gemm: segments without their offsets");
   if (g.m == 0 || g.n == 0) return;
-  if (g.k == 0 || g.segments == 0) return detail::gemm_no_terms(g, epilogue);
+  if (g.k == 0 || g.segments == 0) return detail::gemm_no_terms(g, hook);
   if constexpr (std::is_same_v<T, S>) {
-    if (detail::is_vector(g)) return detail::gemm_vector(g, epilogue);
+    if (detail::is_vector(g)) return detail::gemm_vector(g, hook);
   }
-  if (detail::flops(g) < detail::kSerialFlops) return detail::gemm_serial(g, epilogue);
+  if (detail::flops(g) < detail::kSerialFlops) return detail::gemm_serial(g, hook);
   const KPlan plan(g.k, g.segments);
   const Index pieces = detail::k_pieces(g, plan);
-  if (pieces > 1) return detail::gemm_split_k(g, plan, pieces, epilogue);
+  if (pieces > 1) return detail::gemm_split_k(g, plan, pieces, hook);
   const bool direct = detail::read_b_directly(g);
   Panels<T, S> panels(plan, g.n, g.b, g.b_row, g.b_col, detail::offsets_or_zero(g.b_segments), direct);
-  detail::gemm_tasks(g, panels, false, epilogue);
+  detail::gemm_tasks(g, panels, false, hook);
 }
 
 /// The matrix B of a product, packed once for many: the weights of a layer at inference.
@@ -360,21 +362,22 @@ template <class T> class PackedB {
 };
 
 /// `gemm` with the B of `packed` in place of `g.b`. Throws ShapeError unless its sizes are those of `g`.
-template <class T, class Epilogue = NoEpilogue>
-void gemm(const GemmArgs<T>& g, const PackedB<T>& packed, const Epilogue& epilogue = {}) {
+template <class T>
+void gemm(const GemmArgs<T>& g, const PackedB<T>& packed, const std::type_identity_t<RowHook<T>>& hook = {}) {
   TMOR_CHECK_SHAPE(g.m >= 0 && g.k == packed.k() && g.n == packed.n() && g.segments == 1,
                    "gemm: the packed matrix is ", packed.k(), " x ", packed.n(), ", the product wants ", g.k,
                    " x ", g.n, " in one segment");
   if (g.m == 0 || g.n == 0) return;
-  if (g.k == 0) return detail::gemm_no_terms(g, epilogue);
+  if (g.k == 0) return detail::gemm_no_terms(g, hook);
   Panels<T> panels = packed.panels();
-  detail::gemm_tasks(g, panels, true, epilogue);
+  detail::gemm_tasks(g, panels, true, hook);
 }
 
 /// Computes `g` for every item of `batch`. Items may share A or B (stride 0); their C must not overlap. The
 /// hook sees the rows of each item.
-template <class T, class S, class Epilogue = NoEpilogue>
-void gemm_batched(const GemmArgs<T, S>& g, const GemmBatch& batch, const Epilogue& epilogue = {}) {
+template <class T, class S>
+void gemm_batched(const GemmArgs<T, S>& g, const GemmBatch& batch,
+                  const std::type_identity_t<RowHook<T>>& hook = {}) {
   const Index items = batch.items();
   const auto item_args = [&](Index item) {
     GemmArgs<T, S> args = g;
@@ -389,7 +392,7 @@ void gemm_batched(const GemmArgs<T, S>& g, const GemmBatch& batch, const Epilogu
   };
   const double flops = detail::flops(g) + 1;
   if (items < 16 && flops > 8 * detail::kSerialFlops) {
-    for (Index i = 0; i < items; ++i) gemm(item_args(i), epilogue);
+    for (Index i = 0; i < items; ++i) gemm(item_args(i), hook);
     return;
   }
   if (g.m == 0 || g.n == 0 || items == 0) return;
@@ -398,9 +401,9 @@ void gemm_batched(const GemmArgs<T, S>& g, const GemmBatch& batch, const Epilogu
     for (Index i = begin; i < end; ++i) {
       const GemmArgs<T, S> args = item_args(i);
       if (args.k == 0 || args.segments == 0) {
-        detail::gemm_no_terms(args, epilogue);
+        detail::gemm_no_terms(args, hook);
       } else {
-        detail::gemm_serial(args, epilogue);
+        detail::gemm_serial(args, hook);
       }
     }
   });

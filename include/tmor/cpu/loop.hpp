@@ -27,7 +27,8 @@ struct LoopPlan {
     for (int d = 0; d < rank; ++d) size[d] = shape[d];
   }
   /// Adds an operand of that shape and strides, broadcast to the loop's shape. Returns its number.
-  int add(const Shape& shape, const Shape& strides, const void* p = nullptr, std::size_t element_bytes = 0) {
+  [[gnu::noinline]] int add(const Shape& shape, const Shape& strides, const void* p = nullptr,
+                            std::size_t element_bytes = 0) {
     const int lead = rank - shape.rank();
     for (int d = 0; d < rank; ++d)
       stride[operands][d] = d < lead || shape[d - lead] == 1 ? 0 : strides[d - lead];
@@ -36,7 +37,7 @@ struct LoopPlan {
     return operands++;
   }
   /// Drops dimensions of size 1 and merges neighbours that every operand walks as one. Leaves rank >= 1.
-  void merge() {
+  [[gnu::noinline]] void merge() {
     int r = 0;
     for (int d = 0; d < rank; ++d) {
       if (size[d] == 1) continue;
@@ -80,7 +81,8 @@ using RowKernel = void (*)(const void* context, Index chunk, void* const* row, c
 
 /// Runs `kernel` over every piece of `plan` (merged); `grain` pieces make a chunk, and run in order on one
 /// thread.
-inline void run_loop(const LoopPlan& p, Index grain, RowKernel kernel, const void* context) {
+[[gnu::noinline]] inline void run_loop(const LoopPlan& p, Index grain, RowKernel kernel,
+                                       const void* context) {
   const Index n = p.inner(), block = p.block(), per_row = p.pieces_per_row();
   const int last = p.rank - 1;
   Index inner_stride[LoopPlan::kMaxOperands];

@@ -56,15 +56,15 @@ template <class T> struct MatmulCall {
 }  // namespace cpu
 
 /// C = A B + beta C over broadcast batches; the columns of `c` must be contiguous.
-template <class T, class Epilogue = cpu::NoEpilogue>
+template <class T>
 void run_matmul(Cpu, const Tensor<T, Cpu>& c, const Tensor<T, Cpu>& a, const Tensor<T, Cpu>& b, T beta = 0,
-                const Epilogue& epilogue = {}) {
+                const std::type_identity_t<cpu::RowHook<T>>& hook = {}) {
   if (c.numel() == 0) return;
   const cpu::MatmulCall<T> call(c, a, b, beta);
   if (call.batch.items() == 1) {
-    cpu::gemm(call.g, epilogue);
+    cpu::gemm(call.g, hook);
   } else {
-    cpu::gemm_batched(call.g, call.batch, epilogue);
+    cpu::gemm_batched(call.g, call.batch, hook);
   }
 }
 
