@@ -49,20 +49,6 @@ template <class T> void mix_frames(const JointMixArgs<T>& p, const T* x, const T
     }
 }
 
-/// The (k x n) weights of all tasks' products, packed once in the calling thread's scratch memory.
-template <class T> Panels<T> pack_weight(const T* w, Index k, Index n, Index row, Index col) {
-  Panels<T> panels(KPlan(k, 1), n, w, row, col, offsets_or_zero(nullptr), false);
-  panels.set_packed(scratch<T>(Scratch::weight, panels.packed_size()));
-  parallel_for(panels.plan().blocks(), 1, [&](Index b, Index) { panels.pack(b, 0, panels.packed_count()); });
-  return panels;
-}
-
-/// The whole product with packed weights on the calling thread.
-template <class T, class Epilogue>
-void gemm_with(const Panels<T>& weight, const GemmArgs<T>& g, const Epilogue& epilogue) {
-  gemm_block(g, weight, 0, g.m, 0, weight.count(), 0, weight.plan().blocks(), epilogue, pack_a(g));
-}
-
 /// Calls f(sample, first frame, frames) for all blocks of frames of samples [begin, end).
 template <class T, class F> void for_frame_blocks(const JointMixArgs<T>& p, Index begin, Index end, F&& f) {
   const Index step = p.frames();
@@ -75,7 +61,6 @@ template <class T, class F> void for_frame_blocks(const JointMixArgs<T>& p, Inde
 /// y (n, t, w, c_out); `bias` (w, c_out) or null.
 template <class T> void joint_mix_forward(const JointMixArgs<T>& p, const T* bias, T* y) {
   const Index step = p.frames(), blocks = (p.t + step - 1) / step;
-  const Panels<T> weight = detail::pack_weight(p.weight, p.mixed(), p.c_out, p.c_out, Index{1});
   parallel_for(p.n * blocks, 1, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
       const Index n = i / blocks, t = i % blocks * step, count = p.t - t < step ? p.t - t : step;
@@ -87,10 +72,12 @@ template <class T> void joint_mix_forward(const JointMixArgs<T>& p, const T* bia
       g.k = p.mixed();
       g.a = u;
       g.a_row = p.mixed();
+      g.b = p.weight;
+      g.b_row = p.c_out;
       g.c = y + (n * p.t + t) * p.w * p.c_out;
       g.c_row = p.c_out;
       if (bias) {
-        detail::gemm_with(weight, g, [&](T* c, Index row, Index col, Index cols) {
+        detail::gemm_serial(g, [&](T* c, Index row, Index col, Index cols) {
           const T* b = bias + row % p.w * p.c_out + col;
           for (Index j = 0; j < cols; ++j) c[j] += b[j];
         });
@@ -107,7 +94,6 @@ template <class T> void joint_mix_forward(const JointMixArgs<T>& p, const T* bia
 template <class T> void joint_mix_backward(const JointMixArgs<T>& p, const T* dy, T* dx, T* da, T* dweight) {
   const Index pieces = p.n < 16 ? p.n : 16, a_size = p.heads * p.v * p.w, w_size = p.mixed() * p.c_out;
   const bool own_a = p.a_sample != 0;
-  const Panels<T> weight = detail::pack_weight(p.weight, p.c_out, p.mixed(), Index{1}, p.c_out);  // W^T
   Ref<Storage> weight_parts, a_parts;
   if (dweight) weight_parts = Cpu::allocate(static_cast<std::size_t>(pieces * w_size) * sizeof(T));
   if (da && !own_a) a_parts = Cpu::allocate(static_cast<std::size_t>(pieces * a_size) * sizeof(T));
