@@ -3,11 +3,12 @@
 /// What every header of tmor sees first: the version, the instruction set this translation unit is built
 /// for, and the inline namespace that names it.
 ///
-/// The whole library lives in `tmor::v0_<isa>[_fm][_san][_emu]`, an inline namespace: users write `tmor::Tensor`, the
-/// linker sees `tmor::v0_avx512::Tensor`. Two translation units built with different instruction sets,
-/// with and without `-ffast-math`, or with and without a sanitizer can therefore never share a function by
-/// accident; and because each of them also sets the absolute symbol `tmor_flags_differ` to a number made of the
-/// same flags, linking them together fails with "multiple definition of `tmor_flags_differ`".
+/// The whole library lives in `tmor::v0_<isa>[_fm][_san][_emu]`, an inline namespace: users write
+/// `tmor::Tensor`, the linker sees `tmor::v0_avx512::Tensor`. Two translation units built with different
+/// instruction sets, with and without `-ffast-math`, or with and without a sanitizer can therefore never
+/// share a function by accident; and because each of them also sets the absolute symbol `tmor_flags_differ`
+/// to a number made of the same flags, linking them together fails with "multiple definition of
+/// `tmor_flags_differ`".
 
 #include <cstddef>
 #include <cstdint>
@@ -91,12 +92,17 @@
 #define TMOR_STRING(x) TMOR_STRING_(x)
 
 /// Opens and closes the library's namespace in every header: `TMOR_BEGIN ... TMOR_END`.
-#define TMOR_BEGIN     \
-  namespace tmor {     \
+#define TMOR_BEGIN \
+  namespace tmor { \
   inline namespace TMOR_ABI {
 #define TMOR_END \
   }              \
   }
+
+/// `tmor/instantiate/*.inl` list the heavy templates, one `TMOR_INSTANTIATE(declaration)` each. A program
+/// that links `tmor::compiled` is built with `TMOR_COMPILED`: it reads them as `extern template` and finds
+/// the definitions in that library. Without it every translation unit instantiates what it uses.
+#define TMOR_INSTANTIATE(...) extern template __VA_ARGS__;
 
 /// `TMOR_HD` marks a function that runs on the host and, under nvcc, on the device.
 #ifdef __CUDACC__
@@ -115,14 +121,16 @@ using Index = std::int64_t;
 inline constexpr const char* kIsa = TMOR_STRING(TMOR_ISA);
 
 /// Number of the flags that must agree between translation units (see the file comment).
-inline constexpr int kAbiNumber = 1 + TMOR_ISA_NUMBER + 16 * TMOR_FM_NUMBER + 32 * TMOR_SAN_NUMBER + 128 * TMOR_EMU_NUMBER;
+inline constexpr int kAbiNumber =
+    1 + TMOR_ISA_NUMBER + 16 * TMOR_FM_NUMBER + 32 * TMOR_SAN_NUMBER + 128 * TMOR_EMU_NUMBER;
 
 TMOR_END
 
 // One absolute symbol per translation unit: equal values link, different ones are "multiple definitions".
 // (clang-format off)
-#define TMOR_FLAGS_ASM_(isa, fm, san, emu) \
-  asm(".globl tmor_flags_differ\n.set tmor_flags_differ, 1 + " #isa " + 16*" #fm " + 32*" #san " + 128*" #emu "\n")
+#define TMOR_FLAGS_ASM_(isa, fm, san, emu)                                                     \
+  asm(".globl tmor_flags_differ\n.set tmor_flags_differ, 1 + " #isa " + 16*" #fm " + 32*" #san \
+      " + 128*" #emu "\n")
 #define TMOR_FLAGS_ASM(isa, fm, san, emu) TMOR_FLAGS_ASM_(isa, fm, san, emu)
 #if defined(__ELF__) && !defined(__CUDA_ARCH__)
 TMOR_FLAGS_ASM(TMOR_ISA_NUMBER, TMOR_FM_NUMBER, TMOR_SAN_NUMBER, TMOR_EMU_NUMBER);

@@ -123,3 +123,7 @@ Tensor<T, Device> cross_entropy(const Tensor<T, Device>& logits, const Tensor<T,
 
 }  // namespace loss
 TMOR_END
+
+#ifdef TMOR_COMPILED
+#include "tmor/instantiate/cross_entropy.inl"
+#endif

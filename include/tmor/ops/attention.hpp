@@ -110,3 +110,7 @@ Tensor<T, Device> attention(const Tensor<T, Device>& q, const Tensor<T, Device>&
 }
 
 TMOR_END
+
+#ifdef TMOR_COMPILED
+#include "tmor/instantiate/attention.inl"
+#endif

@@ -168,3 +168,7 @@ Tensor<T, Device> conv1d(const Tensor<T, Device>& x, const Tensor<T, Device>& w,
 }
 
 TMOR_END
+
+#ifdef TMOR_COMPILED
+#include "tmor/instantiate/conv.inl"
+#endif

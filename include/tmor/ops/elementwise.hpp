@@ -148,10 +148,11 @@ struct LogicalNot {
   template <class T, class Device> Tensor<T, Device> function(const Tensor<T, Device>& x) { \
     return pointwise(fn::Functor{}, x);                                                     \
   }
-#define TMOR_BINARY(function, Functor)                                    \
-  template <class A, class B, class Device>                               \
-  auto function(const Tensor<A, Device>& a, const Tensor<B, Device>& b) { \
-    return pointwise(fn::Functor{}, a, b);                                \
+#define TMOR_BINARY(function, Functor)                                                  \
+  template <class A, class B, class Device>                                             \
+  Tensor<pointwise_t<fn::Functor, A, B>, Device> function(const Tensor<A, Device>& a,   \
+                                                          const Tensor<B, Device>& b) { \
+    return pointwise(fn::Functor{}, a, b);                                              \
   }
 
 /// -x.
@@ -226,7 +227,8 @@ namespace detail {
 /// Addition needs no saved tensor and no arithmetic backward: the gradient is dy itself, summed where
 /// broadcast.
 template <class F, class A, class B, class Device>
-auto add_or_sub(const F& f, bool minus, const Tensor<A, Device>& a, const Tensor<B, Device>& b) {
+Tensor<promote_t<A, B>, Device> add_or_sub(const F& f, bool minus, const Tensor<A, Device>& a,
+                                           const Tensor<B, Device>& b) {
   using To = promote_t<A, B>;
   auto y = Tensor<To, Device>::empty(broadcast_shapes(a.shape(), b.shape(), F::name));
   run_pointwise<compute_t<To>>(Device{}, f, y, a, b);
@@ -247,12 +249,12 @@ auto add_or_sub(const F& f, bool minus, const Tensor<A, Device>& a, const Tensor
 
 /// a + b.
 template <class A, class B, class Device>
-auto operator+(const Tensor<A, Device>& a, const Tensor<B, Device>& b) {
+Tensor<promote_t<A, B>, Device> operator+(const Tensor<A, Device>& a, const Tensor<B, Device>& b) {
   return detail::add_or_sub(fn::Add{}, false, a, b);
 }
 /// a - b.
 template <class A, class B, class Device>
-auto operator-(const Tensor<A, Device>& a, const Tensor<B, Device>& b) {
+Tensor<promote_t<A, B>, Device> operator-(const Tensor<A, Device>& a, const Tensor<B, Device>& b) {
   return detail::add_or_sub(fn::Sub{}, true, a, b);
 }
 
@@ -353,3 +355,7 @@ void copy_(const Tensor<To, Device>& dst, const Tensor<Ti, Device>& src) {
 }
 
 TMOR_END
+
+#ifdef TMOR_COMPILED
+#include "tmor/instantiate/elementwise.inl"
+#endif

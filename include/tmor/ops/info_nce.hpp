@@ -180,3 +180,7 @@ Tensor<T, Device> info_nce_weighted(const Tensor<T, Device>& a, const Tensor<T, 
 }
 
 TMOR_END
+
+#ifdef TMOR_COMPILED
+#include "tmor/instantiate/info_nce.inl"
+#endif

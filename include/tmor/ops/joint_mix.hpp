@@ -81,3 +81,7 @@ Tensor<T, Device> joint_mix(const Tensor<T, Device>& x, const Tensor<T, Device>&
 }
 
 TMOR_END
+
+#ifdef TMOR_COMPILED
+#include "tmor/instantiate/joint_mix.inl"
+#endif

@@ -117,3 +117,7 @@ Tensor<T, Device> linear(const Tensor<T, Device>& x, const Tensor<T, Device>& w,
 }
 
 TMOR_END
+
+#ifdef TMOR_COMPILED
+#include "tmor/instantiate/products.inl"
+#endif

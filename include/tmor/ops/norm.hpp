@@ -164,3 +164,7 @@ Tensor<T, Device> group_norm(const Tensor<T, Device>& x, Index groups,
 }
 
 TMOR_END
+
+#ifdef TMOR_COMPILED
+#include "tmor/instantiate/norm.inl"
+#endif

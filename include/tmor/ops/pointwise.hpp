@@ -67,10 +67,13 @@ template <class F> struct OutputRule {
 
 /// Common element type of operands: floating before integer, then the wider.
 template <class... Ts> using promote_t = typename detail::PromoteAll<Ts...>::type;
+/// Element type of `pointwise(F{}, xs...)`: the common one, or `F::result`.
+template <class F, class... Ts> using pointwise_t = typename detail::ResultOf<F, promote_t<Ts...>>::type;
 
 /// y = f(xs...), element by element, shapes broadcast as in NumPy; differentiable in every floating input.
 /// @throws ShapeError naming both shapes when they do not broadcast.
-template <class F, class Device, class... Ts> auto pointwise(const F& f, const Tensor<Ts, Device>&... xs) {
+template <class F, class Device, class... Ts>
+Tensor<pointwise_t<F, Ts...>, Device> pointwise(const F& f, const Tensor<Ts, Device>&... xs) {
   static_assert(sizeof...(Ts) >= 1 && sizeof...(Ts) <= 3, "pointwise takes one to three tensors");
   using P = promote_t<Ts...>;
   using C = compute_t<P>;

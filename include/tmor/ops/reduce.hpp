@@ -362,3 +362,7 @@ Tensor<sum_t<T>, Device> cumsum(const Tensor<T, Device>& x, Index dim, bool reve
 }
 
 TMOR_END
+
+#ifdef TMOR_COMPILED
+#include "tmor/instantiate/reduce.inl"
+#endif

@@ -69,3 +69,7 @@ template <class T, class Device> Tensor<T, Device> log_softmax(const Tensor<T, D
 }
 
 TMOR_END
+
+#ifdef TMOR_COMPILED
+#include "tmor/instantiate/softmax.inl"
+#endif

@@ -266,3 +266,7 @@ std::vector<Tensor<T, Device>> chunk(const Tensor<T, Device>& x, Index n, Index 
 }
 
 TMOR_END
+
+#ifdef TMOR_COMPILED
+#include "tmor/instantiate/views.inl"
+#endif

@@ -1,0 +1,11 @@
+// Convolutions, for float and double. See core/config.hpp (TMOR_INSTANTIATE).
+TMOR_INSTANTIATE(void tmor::cpu::conv_time(const tmor::cpu::ConvTime&, const float*, const float*, float*, const tmor::cpu::RowHook<float>&))
+TMOR_INSTANTIATE(void tmor::cpu::conv_time(const tmor::cpu::ConvTime&, const double*, const double*, double*, const tmor::cpu::RowHook<double>&))
+TMOR_INSTANTIATE(void tmor::cpu::conv_time_grad_input(const tmor::cpu::ConvTime&, const float*, const float*, float*, float))
+TMOR_INSTANTIATE(void tmor::cpu::conv_time_grad_input(const tmor::cpu::ConvTime&, const double*, const double*, double*, double))
+TMOR_INSTANTIATE(void tmor::cpu::conv_time_grad_weight(const tmor::cpu::ConvTime&, const float*, const float*, float*, float))
+TMOR_INSTANTIATE(void tmor::cpu::conv_time_grad_weight(const tmor::cpu::ConvTime&, const double*, const double*, double*, double))
+TMOR_INSTANTIATE(tmor::Tensor<float> tmor::conv_time(const tmor::Tensor<float>&, const tmor::Tensor<float>&, tmor::ConvTimeOptions, const tmor::Tensor<float>&))
+TMOR_INSTANTIATE(tmor::Tensor<double> tmor::conv_time(const tmor::Tensor<double>&, const tmor::Tensor<double>&, tmor::ConvTimeOptions, const tmor::Tensor<double>&))
+TMOR_INSTANTIATE(tmor::Tensor<float> tmor::conv2d(const tmor::Tensor<float>&, const tmor::Tensor<float>&, tmor::Conv2dOptions))
+TMOR_INSTANTIATE(tmor::Tensor<double> tmor::conv2d(const tmor::Tensor<double>&, const tmor::Tensor<double>&, tmor::Conv2dOptions))

@@ -1,0 +1,11 @@
+// Products, for float and double. See core/config.hpp (TMOR_INSTANTIATE).
+TMOR_INSTANTIATE(void tmor::cpu::gemm(const tmor::cpu::GemmArgs<float>&, const tmor::cpu::RowHook<float>&))
+TMOR_INSTANTIATE(void tmor::cpu::gemm(const tmor::cpu::GemmArgs<double>&, const tmor::cpu::RowHook<double>&))
+TMOR_INSTANTIATE(void tmor::cpu::gemm_batched(const tmor::cpu::GemmArgs<float>&, const tmor::cpu::GemmBatch&, const tmor::cpu::RowHook<float>&))
+TMOR_INSTANTIATE(void tmor::cpu::gemm_batched(const tmor::cpu::GemmArgs<double>&, const tmor::cpu::GemmBatch&, const tmor::cpu::RowHook<double>&))
+TMOR_INSTANTIATE(void tmor::cpu::detail::gemm_serial(const tmor::cpu::GemmArgs<float>&, const tmor::cpu::RowHook<float>&))
+TMOR_INSTANTIATE(void tmor::cpu::detail::gemm_serial(const tmor::cpu::GemmArgs<double>&, const tmor::cpu::RowHook<double>&))
+TMOR_INSTANTIATE(tmor::Tensor<float> tmor::matmul(const tmor::Tensor<float>&, const tmor::Tensor<float>&))
+TMOR_INSTANTIATE(tmor::Tensor<double> tmor::matmul(const tmor::Tensor<double>&, const tmor::Tensor<double>&))
+TMOR_INSTANTIATE(tmor::Tensor<float> tmor::linear(const tmor::Tensor<float>&, const tmor::Tensor<float>&, const tmor::Tensor<float>&, tmor::Activation))
+TMOR_INSTANTIATE(tmor::Tensor<double> tmor::linear(const tmor::Tensor<double>&, const tmor::Tensor<double>&, const tmor::Tensor<double>&, tmor::Activation))
