@@ -7,6 +7,7 @@
 
 #include "tmor/data/loader.hpp"
 #include "tmor/data/penn_action.hpp"
+#include "tmor/io/json.hpp"
 #include "tmor/skeleton/streams.hpp"
 #include "tmor/skeleton/transforms.hpp"
 
@@ -29,6 +30,24 @@ struct InputOptions {
   double rotate = 0.25, scale = 0.2, shear = 0.15, noise = 0.01, joint_drop = 0.0;
   tmor::Streams streams{};
 };
+
+/// What an exported model needs to know of them.
+inline tmor::io::Json to_json(const InputOptions& o) {
+  return {{"frames", o.frames},
+          {"joint", o.streams.joint},
+          {"bone", o.streams.bone},
+          {"motion", o.streams.motion},
+          {"known", o.streams.known}};
+}
+/// @throws IoError naming `where`.
+inline InputOptions input_from_json(const tmor::io::Json& j, const std::string& where) {
+  InputOptions o;
+  o.frames = tmor::io::json_at<Index>(j, "frames", where);
+  TMOR_CHECK_IO(o.frames >= 4 && o.frames <= 4096, where, ": clips of ", o.frames, " frames");
+  auto on = [&](const char* key) { return tmor::io::json_at<bool>(j, key, where); };
+  o.streams = {on("joint"), on("bone"), on("motion"), on("known")};
+  return o;
+}
 
 /// Hidden joints keep the annotators' guess; ones in the image's corner are filled from the frames beside
 /// them. Then the clip's box is put into [-1, 1]^2.

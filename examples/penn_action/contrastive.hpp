@@ -14,6 +14,7 @@
 #include "tmor/optim/adamw.hpp"
 #include "tmor/text/bpe.hpp"
 #include "tmor/text/prompt_file.hpp"
+#include "tmor/train/skeleton_model.hpp"
 
 namespace penn {
 
@@ -236,6 +237,15 @@ inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, c
                                      embed_classes(model, book, bpe, classes))
             .test.top1;
       };
+      if (!folder.empty()) {
+        std::vector<Index> every = split.seen;
+        every.insert(every.end(), split.unseen.begin(), split.unseen.end());
+        tmor::train::SkeletonModel exported{
+            model.skeleton, {}, embed_classes(model, book, bpe, every), to_json(o.input)};
+        for (const Index c : every)
+          exported.classes.push_back(tmor::data::penn_actions()[static_cast<std::size_t>(c)]);
+        tmor::train::save_skeleton_model(folder + "/skeleton.safetensors", exported);
+      }
       prompt_seen.push_back(by_prompts(split.seen_test, split.seen));
       zero_shot.push_back(by_prompts(split.unseen_test, split.unseen));
       trained.add(probe(unseen(true, pooled), unseen(false, pooled), seed));
