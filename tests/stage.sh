@@ -21,6 +21,7 @@ configure() { # <arguments of cmake>...
   cmake -S "$root" -B "$build" -G Ninja -DTMOR_BUILD_EXAMPLES=OFF -DTMOR_BUILD_BENCH=OFF "$@" >/dev/null
 }
 # Sanitized code is built at -O1: it is as telling as -O2 and builds in half the time.
+light=(-DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1)  # -O2 takes half as long again to build
 sanitized=(-DCMAKE_BUILD_TYPE=RelWithDebInfo "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1")
 compile() { nice cmake --build "$build" --parallel "$jobs" -- -k 0 --quiet; }
 run() { # indented, so that only the outermost ctest prints a summary at the start of a line
@@ -63,7 +64,7 @@ case $stage in
     ;;
   clang)
     has clang++ || skip "no clang++"
-    configure -DCMAKE_CXX_COMPILER=clang++ -DTMOR_WERROR=ON
+    configure "${light[@]}" -DCMAKE_CXX_COMPILER=clang++ -DTMOR_WERROR=ON
     compile
     run
     CXX=clang++ bash "$root/tests/headers.sh"
@@ -71,7 +72,7 @@ case $stage in
     ;;
   sse2 | avx2)
     [ "$(uname -m)" = x86_64 ] || skip "not an x86-64 machine"
-    configure -DTMOR_ARCH="$stage" -DTMOR_ONLY_TESTS="$numeric" -DTMOR_WERROR=ON
+    configure "${light[@]}" -DTMOR_ARCH="$stage" -DTMOR_ONLY_TESTS="$numeric" -DTMOR_WERROR=ON
     compile
     cpu_has "$stage" || skip "built, but this processor cannot run it"
     run
@@ -98,7 +99,7 @@ case $stage in
     elif has qemu-aarch64; then
       emulator="qemu-aarch64;-L;/usr/aarch64-linux-gnu"
     fi
-    configure -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
+    configure "${light[@]}" -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
       -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ -DCMAKE_CROSSCOMPILING_EMULATOR="$emulator" \
       -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON \
       -DTMOR_NATIVE=OFF -DTMOR_DOCTEST_DIR="$build/headers" -DTMOR_ONLY_TESTS="$numeric"
