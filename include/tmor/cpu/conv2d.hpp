@@ -9,6 +9,7 @@
 
 #include "tmor/core/tensor.hpp"
 #include "tmor/cpu/gemm.hpp"
+#include "tmor/cpu/pointwise.hpp"
 
 TMOR_BEGIN
 
@@ -174,11 +175,7 @@ template <class T> void conv2d_grad_weight(const Conv2d& s, const T* x, const T*
         }
       }
   });
-  for (Index j = 0; j < size; ++j) {
-    T sum = pieces > 0 ? sums[j] : T(0);
-    for (Index p = 1; p < pieces; ++p) sum += sums[p * size + j];
-    dweight[j] = sum;
-  }
+  sum_parts(static_cast<const T*>(sums), pieces, size, dweight);
 }
 
 }  // namespace cpu

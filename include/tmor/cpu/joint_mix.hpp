@@ -7,6 +7,7 @@
 #include "tmor/core/parallel.hpp"
 #include "tmor/core/tensor.hpp"
 #include "tmor/cpu/gemm.hpp"
+#include "tmor/cpu/pointwise.hpp"
 
 TMOR_BEGIN
 
@@ -184,15 +185,8 @@ template <class T> void joint_mix_backward(const JointMixArgs<T>& p, const T* dy
           }
         });
   });
-  auto add_up = [&](const Ref<Storage>& parts, Index size, T* out) {
-    const T* in = static_cast<const T*>(parts->data());
-    parallel_for(size, 8192, [&](Index begin, Index end) {
-      for (Index j = begin; j < end; ++j) {
-        T s = pieces > 0 ? in[j] : T(0);
-        for (Index i = 1; i < pieces; ++i) s += in[i * size + j];
-        out[j] = s;
-      }
-    });
+  const auto add_up = [&](const Ref<Storage>& parts, Index size, T* out) {
+    sum_parts(static_cast<const T*>(parts->data()), pieces, size, out);
   };
   if (dweight) add_up(weight_parts, w_size, dweight);
   if (da && !own_a) add_up(a_parts, a_size, da);

@@ -86,11 +86,11 @@ template <class C, class F, class Td, class... Ti> struct BackwardKernel {
   }
 };
 
-/// out[j] = sum over parts of parts[p][j], in order.
+/// out[j] = sum over parts of parts[p][j], in order; zeros where there are none.
 template <class C, class G> void sum_parts(const C* parts, Index n_parts, Index numel, G* out) {
   parallel_for(numel, kLoopGrain / 4, [&](Index begin, Index end) {
     for (Index j = begin; j < end; ++j) {
-      C s = parts[j];
+      C s = n_parts > 0 ? parts[j] : C(0);
       for (Index p = 1; p < n_parts; ++p) s += parts[p * numel + j];
       out[j] = static_cast<G>(s);
     }
