@@ -141,9 +141,6 @@ struct Gathered {
     }
   }
 };
-inline Json number_or_null(double v, std::size_t n, std::size_t least) {
-  return n < least ? Json() : Json(v);
-}
 inline Json mean_and_error(const std::vector<double>& v) {
   return {{"top1", tmor::mean(v)},
           {"stderr", v.size() < 2 ? Json() : Json(tmor::standard_error(v))},
