@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "tmor/core/finite.hpp"
-#include "tmor/core/parallel.hpp"
 #include "tmor/core/suggest.hpp"
+#include "tmor/data/clip_files.hpp"
 #include "tmor/io/mat5.hpp"
 #include "tmor/skeleton/sequence.hpp"
 
@@ -179,32 +179,11 @@ inline PennClip read_penn_clip(const std::string& path) { return detail::PennFil
 /// Every `<root>/labels/*.mat`, read in parallel.
 /// @throws IoError when there is none; when strict, for the first file by name that cannot be read.
 inline PennDataset read_penn_action(const std::string& root, const PennOptions& options = {}) {
-  const std::string folder = root + "/labels";
-  auto names = io::list_directory(folder);
-  std::erase_if(names, [](const std::string& n) { return n.size() < 5 || !n.ends_with(".mat"); });
-  TMOR_CHECK_IO(!names.empty(), "no .mat file in '", folder,
-                "': give the folder of Penn Action that holds 'labels', with the label files unpacked in it");
-  const auto n = static_cast<Index>(names.size());
-  std::vector<PennClip> clips(names.size());
-  std::vector<std::string> errors(names.size());
-  parallel_for(n, 16, [&](Index begin, Index end) {
-    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-      try {
-        clips[i] = read_penn_clip(folder + "/" + names[i]);
-      } catch (const Error& e) {
-        errors[i] = e.what();
-      }
-    }
-  });
+  const auto files = detail::clip_files(
+      root + "/labels", ".mat",
+      "give the folder of Penn Action that holds 'labels', with the label files unpacked in it");
   PennDataset out;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (errors[i].empty()) {
-      out.clips.push_back(std::move(clips[i]));
-    } else {
-      TMOR_CHECK_IO(!options.strict, errors[i], " (or read without 'strict' to leave such files out)");
-      out.skipped.push_back(std::move(errors[i]));
-    }
-  }
+  detail::read_clips(files, options.strict, read_penn_clip, out.clips, out.skipped);
   return out;
 }
 
