@@ -37,9 +37,9 @@ int main(int argc, char** argv) {
       of.push_back(static_cast<std::size_t>(at - model.classes.begin()));
     }
 
-    const auto input = penn::input_from_json(model.input, model_path + ": input");
-    const penn::Clip clip{clip_path, penn::prepare(tmor::data::read_penn_clip(clip_path)), 0, false};
-    const auto batch = penn::view_batch({&clip}, 0, 1, penn::View{}, input);
+    const auto input = task::input_from_json(model.input, model_path + ": input");
+    const task::Clip clip{clip_path, penn::prepare(tmor::data::read_penn_clip(clip_path)), 0, false};
+    const auto batch = task::view_batch({&clip}, 0, 1, task::View{}, input);
     const auto scores = model.scores(batch.x).to_vector();
     std::sort(of.begin(), of.end(), [&](std::size_t a, std::size_t b) {
       return scores[a] > scores[b] || (scores[a] == scores[b] && a < b);

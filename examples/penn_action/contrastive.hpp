@@ -5,12 +5,14 @@
 #include <array>
 #include <set>
 
-#include "network.hpp"
+#include "clips.hpp"
+#include "common/encoder.hpp"
 #include "settings.hpp"
 #include "tmor/eval/few_shot.hpp"
 #include "tmor/eval/linear_probe.hpp"
 #include "tmor/eval/nearest_neighbour.hpp"
 #include "tmor/eval/zero_shot.hpp"
+#include "tmor/models/skeleton_text.hpp"
 #include "tmor/optim/adamw.hpp"
 #include "tmor/text/bpe.hpp"
 #include "tmor/text/prompt_file.hpp"
@@ -18,6 +20,13 @@
 
 namespace penn {
 
+using task::Clip;
+using task::over_views;
+using task::test_views;
+using tmor::Context;
+using tmor::Index;
+using tmor::Rng;
+using tmor::Tensor;
 using tmor::io::Json;
 
 /// The unseen actions of the three fixed splits.
@@ -155,7 +164,7 @@ inline Json to_json(const Gathered& g) {
 
 /// A batch with a caption for each clip.
 struct CaptionedBatch {
-  Batch clips;
+  task::Batch clips;
   tmor::models::TextBatch<> captions;
 };
 
@@ -185,25 +194,26 @@ inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, c
                                                 .heads = 4,
                                                 .embed = 256,
                                                 .dropout = 0.1};
-      tmor::models::SkeletonText<> model(rng, encoder_config(o.size, o.input, text.embed, o.dropout), text);
+      tmor::models::SkeletonText<> model(
+          rng, task::encoder_config(o.size, 13, 2, o.input, text.embed, o.dropout), text);
       parameters = tmor::parameter_count(model);
 
       auto pooled = [&](const std::vector<const Clip*>& which) {
         return over_views(which, test_views(), o.input,
-                          [&](const Tensor<>& x) { return model.skeleton(x, Context{}).pooled; });
+                          [&](const task::Batch& b) { return model.skeleton(b.x, Context{}).pooled; });
       };
       auto unseen = [&](bool train_side, auto&& features) {
         const auto& which = train_side ? split.unseen_train : split.unseen_test;
         return features_of(features(which), which, split.unseen);
       };
       untrained.add(probe(unseen(true, pooled), unseen(false, pooled), seed));
-      coordinates.add(
-          probe_nearest(unseen(true, coordinate_features), unseen(false, coordinate_features), seed));
+      coordinates.add(probe_nearest(unseen(true, task::coordinate_features),
+                                    unseen(false, task::coordinate_features), seed));
 
       tmor::data::Loader<CaptionedBatch> loader(
           std::ssize(split.seen_train),
           [&](const tmor::data::BatchPlan& plan) {
-            CaptionedBatch b{training_batch(split.seen_train, plan, o.input), {}};
+            CaptionedBatch b{task::training_batch(split.seen_train, plan, o.input), {}};
             std::vector<std::string> captions;
             for (const Index i : plan.samples) {
               Rng draw = plan.rng(i).fork(1);
@@ -218,16 +228,16 @@ inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, c
       tmor::optim::AdamW<> optimizer(tmor::parameters(model), {.lr = o.lr, .weight_decay = o.weight_decay});
       const std::string folder =
           out.empty() ? out : tmor::detail::cat(out, "/split", number, "-seed", static_cast<Index>(seed));
-      tmor::train::Loop loop(model, optimizer, loader, rng, loop_options(o, loader, folder));
+      tmor::train::Loop loop(model, optimizer, loader, rng, task::loop_options(o, loader, folder));
       std::fprintf(stderr, "split %zu, seed %llu\n", number, static_cast<unsigned long long>(seed));
-      stop_if_interrupted(loop.run([&](const CaptionedBatch& b, const Context& ctx) {
+      task::stop_if_interrupted(loop.run([&](const CaptionedBatch& b, const Context& ctx) {
         return model.loss(b.clips.x, b.captions, b.clips.labels, ctx);
       }));
 
       const tmor::optim::Ema<>::Use averaged(loop.ema());
       auto embedded = [&](const std::vector<const Clip*>& which) {
         return over_views(which, test_views(), o.input,
-                          [&](const Tensor<>& x) { return model.embed_clips(x, Context{}); });
+                          [&](const task::Batch& b) { return model.embed_clips(b.x, Context{}); });
       };
       auto by_prompts = [&](const std::vector<const Clip*>& which, const std::vector<Index>& classes) {
         return tmor::eval::zero_shot(features_of(embedded(which), which, classes),
@@ -238,7 +248,7 @@ inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, c
         std::vector<Index> every = split.seen;
         every.insert(every.end(), split.unseen.begin(), split.unseen.end());
         tmor::train::SkeletonModel exported{
-            model.skeleton, {}, embed_classes(model, book, bpe, every), to_json(o.input)};
+            model.skeleton, {}, embed_classes(model, book, bpe, every), task::to_json(o.input)};
         for (const Index c : every)
           exported.classes.push_back(tmor::data::penn_actions()[static_cast<std::size_t>(c)]);
         tmor::train::save_skeleton_model(folder + "/skeleton.safetensors", exported);

@@ -7,10 +7,8 @@
 /// ICCV 2013; http://dreamdragon.github.io/PennAction). Only labels are read; the split is each file's own
 /// `train` flag.
 
-#include <chrono>
-
+#include "common/supervised.hpp"
 #include "contrastive.hpp"
-#include "supervised.hpp"
 
 #ifndef TMOR_EXAMPLE_DIR
 #define TMOR_EXAMPLE_DIR "examples/penn_action"
@@ -24,16 +22,12 @@ int main(int argc, char** argv) {
     program.parse(argc, argv);
     if (o.captions.empty()) o.captions = TMOR_EXAMPLE_DIR "/captions.json";
 
-    const auto start = std::chrono::steady_clock::now();
-    const auto clips = penn::read_clips(o.data);
-    std::optional<tmor::train::RunDir> run;
-    if (!o.common.out.empty()) run.emplace(o.common.out, o.common.start(), program.config());
-    tmor::io::Json result = o.mode == "supervised" ? penn::run_supervised(clips, o, o.common.out)
-                                                   : penn::run_contrastive(clips, o, o.common.out);
-    result["mode"] = o.mode;
-    result["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    if (run) run->write_metrics(result);
-    std::fprintf(stderr, "%s\n", result.dump(2).c_str());
-    cli::print_result(result, o.common.json);
+    task::run_and_report(program, o, [&] {
+      const auto set = penn::read_clips(o.data);
+      auto result = o.mode == "supervised" ? task::run_supervised(set, o, o.common.out)
+                                           : penn::run_contrastive(set.clips, o, o.common.out);
+      result["mode"] = o.mode;
+      return result;
+    });
   });
 }

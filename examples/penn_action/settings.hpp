@@ -1,73 +1,28 @@
 #pragma once
 /// The options of this program.
 
-#include <string>
-
-#include "clips.hpp"
-#include "common/cli.hpp"
-#include "tmor/train/loop.hpp"
+#include "common/training.hpp"
 
 namespace penn {
 
-struct Settings {
-  cli::Common common;
-  std::string data, mode = "supervised", captions, split = "all", size = "base";
-  Index batch = 32, runs = 1, validate_every = 5;
-  double lr = 2e-3, weight_decay = 0.05, dropout = 0.2, label_smoothing = 0.1, ema = 0, clip = 5, holdout = 0,
-         describe = 0.6;
-  InputOptions input;
+struct Settings : task::Training {
+  std::string data, mode = "supervised", captions, split = "all";
+  tmor::Index runs = 1;
+  double describe = 0.6;
 };
 
 inline void add_options(cli::Program& p, Settings& o) {
   p.option("--data", o.data, "folder with labels/*.mat in the official layout")->required();
   p.choice("--mode", o.mode, {"supervised", "contrastive"}, "classification, or training against captions");
-  p.choice("--size", o.size, {"tiny", "small", "base"}, "width of the encoder");
-  p.option("--batch", o.batch, "clips a step")->check(cli::at_least<Index>(2));
-  p.option("--lr", o.lr, "highest learning rate")->check(cli::at_least(0.0));
-  p.option("--weight-decay", o.weight_decay, "AdamW's")->check(cli::at_least(0.0));
-  p.option("--dropout", o.dropout, "of frame tokens")->check(cli::in_range(0.0, 0.95));
-  p.option("--label-smoothing", o.label_smoothing, "supervised only")->check(cli::in_range(0.0, 0.9));
-  p.option("--ema", o.ema, "decay of the averaged parameters that are tested; 0: none")
-      ->check(cli::in_range(0.0, 0.99999));
-  p.option("--clip", o.clip, "bound on the norm of the gradient; 0: none")->check(cli::at_least(0.0));
-  p.option("--frames", o.input.frames, "frames of a clip after resampling")
-      ->check(cli::in_range<Index>(4, 1024));
-  p.option("--crop", o.input.crop_low, "shortest part of a clip seen in training")
-      ->check(cli::in_range(0.05, 1.0));
-  p.option("--rotate", o.input.rotate, "radians at most, training")->check(cli::at_least(0.0));
-  p.option("--scale", o.input.scale, "change of size at most, training")->check(cli::in_range(0.0, 0.9));
-  p.option("--shear", o.input.shear, "at most, training")->check(cli::at_least(0.0));
-  p.option("--noise", o.input.noise, "of coordinates, training")->check(cli::at_least(0.0));
-  p.option("--joint-drop", o.input.joint_drop, "probability, training")->check(cli::in_range(0.0, 0.9));
-  p.option("--holdout", o.holdout, "measure on this part of the training clips instead of the test side")
-      ->check(cli::in_range(0.0, 0.5));
-  p.option("--validate-every", o.validate_every, "epochs")->check(cli::at_least<Index>(1));
   p.option("--captions", o.captions, "captions.json; default: the one beside the program's source");
+  p.option("--describe", o.describe,
+           "share of captions that describe the motion instead of naming the action")
+      ->check(cli::in_range(0.0, 1.0));
   p.choice("--split", o.split, {"all", "0", "1", "2"}, "which seen/unseen split (contrastive)");
-  p.option("--runs", o.runs, "seeds a split, from --seed on (contrastive)")->check(cli::at_least<Index>(1));
-  o.common.epochs = 50;
-  p.add(o.common);
-}
-
-template <class Source>
-tmor::train::LoopOptions loop_options(const Settings& o, const Source& source, const std::string& out) {
-  tmor::train::LoopOptions l;
-  l.epochs = o.common.epochs;
-  l.max_steps = o.common.max_steps;
-  l.lr = o.lr;
-  l.clip_norm = o.clip;
-  l.ema_decay = o.ema;
-  l.validate_every = o.validate_every;
-  l.out = out;
-  l.resume = o.common.resume;
-  l.schedule = tmor::optim::Schedule::one_cycle(tmor::train::total_steps(source, l), 0.2);
-  return l;
-}
-
-/// A run that a signal ended is saved, but has no result.
-inline void stop_if_interrupted(const tmor::train::LoopResult& r) {
-  TMOR_CHECK(r.stopped_by == 0, "stopped by signal ", r.stopped_by, " at step ", r.steps,
-             "; with --out, continue with --resume and the same options");
+  p.option("--runs", o.runs, "seeds a split, from --seed on (contrastive)")
+      ->check(cli::at_least<tmor::Index>(1));
+  o.common.epochs = 100;
+  task::add_options(p, o);
 }
 
 }  // namespace penn

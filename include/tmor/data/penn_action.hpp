@@ -36,10 +36,14 @@ struct PennClip {
   std::string view;    ///< "front", "back", "left" or "right"
   Index height = 0, width = 0, frames = 0;
   io::Array joints;      ///< (T, 13, 2) float32, pixels, x then y; order of layout penn13. Those not
-                         ///< visible hold the annotators' guess or the corner (0 or 1)
+                         ///< visible hold the annotators' guess or the corner (0 to 1.5)
   io::Array visibility;  ///< (T, 13) bool
   io::Array boxes;       ///< (T, 4) float32, pixels, x1 y1 x2 y2; a missing last row repeats the one before
   bool box_padded = false;  ///< that was necessary
+
+  /// Hidden joints at most so far from the image's corner in x and in y mean "nowhere": the files hold 0, or
+  /// 1 times the scale of the frames, and no guess below 40.
+  static constexpr float kCorner = 2;
 
   /// Layout penn13, one person, pixels. A joint that is not visible gets the state `hidden`; kMissing also
   /// drops its coordinates. One that sits in the image's corner is no guess, but missing.
@@ -49,7 +53,7 @@ struct PennClip {
     const auto xy = joints.as<float>();
     const auto seen = visibility.as<bool>();
     for (std::size_t i = 0; i < seen.size(); ++i) {
-      const bool corner = xy[2 * i] <= 1 && xy[2 * i + 1] <= 1;
+      const bool corner = xy[2 * i] <= kCorner && xy[2 * i + 1] <= kCorner;
       s.valid[i] = seen[i] ? kObserved : corner ? kMissing : hidden;
     }
     std::copy(xy.begin(), xy.end(), s.xyz.begin());

@@ -1,22 +1,23 @@
 #pragma once
-/// The networks of this program, and what is computed with them frozen.
+/// The encoder of the programs on trimmed clips, and what is computed with it frozen.
 
-#include "clips.hpp"
+#include "common/clips.hpp"
 #include "tmor/eval/features.hpp"
-#include "tmor/models/skeleton_text.hpp"
+#include "tmor/models/skeleton/unik.hpp"
+#include "tmor/nn/linear.hpp"
 
-namespace penn {
+namespace task {
 
 using tmor::Context;
 using tmor::Rng;
 using tmor::Tensor;
 
-/// Width and depth of the encoder by name.
-inline tmor::models::UnikConfig encoder_config(const std::string& size, const InputOptions& in, Index embed,
-                                               double dropout) {
+/// Width of the encoder by name; `joints` V and `coordinates` of its input.
+inline tmor::models::UnikConfig encoder_config(const std::string& size, Index joints, Index coordinates,
+                                               const InputOptions& in, Index embed, double dropout) {
   tmor::models::UnikConfig c;
-  c.joints = 13;
-  c.in_channels = in.streams.channels(2);
+  c.joints = joints;
+  c.in_channels = in.streams.channels(coordinates);
   c.embed = embed;
   c.dropout = dropout;
   const Index w = size == "tiny" ? 16 : size == "small" ? 32 : 48;
@@ -31,14 +32,23 @@ struct Classifier {
 
   Classifier(Rng& rng, const tmor::models::UnikConfig& c, Index classes)
       : encoder(rng, c), head(rng, c.width(), classes) {}
+  /// Starts from a pre-trained encoder; its embedding is not needed.
+  Classifier(Rng& rng, tmor::models::Unik<> pretrained, double dropout, Index classes)
+      : encoder(std::move(pretrained)), head(rng, encoder.config.width(), classes) {
+    encoder.config.dropout = encoder.drop.p = dropout;
+    encoder.config.embed = 0;
+    encoder.project = {};
+  }
   static void visit(auto& self, auto&& v) {
     v.module("encoder", self.encoder);
     v.module("head", self.head);
   }
-  Tensor<> operator()(const Tensor<>& x, const Context& ctx) const { return head(encoder(x, ctx).pooled); }
+  Tensor<> operator()(const Batch& b, const Context& ctx) const {
+    return head(encoder(b.x, ctx, b.present).pooled);
+  }
 };
 
-/// f(x) for every clip, averaged over `views`: (N, outputs), in evaluation mode and without tape.
+/// f(batch) for every clip, averaged over `views`: (N, outputs), without tape.
 template <class F>
 Tensor<> over_views(const std::vector<const Clip*>& clips, const std::vector<View>& views,
                     const InputOptions& in, F&& f) {
@@ -49,7 +59,7 @@ Tensor<> over_views(const std::vector<const Clip*>& clips, const std::vector<Vie
     const std::size_t end = std::min(clips.size(), begin + at_once);
     Tensor<> sum;
     for (const View& view : views) {
-      const Tensor<> y = f(view_batch(clips, begin, end, view, in).x);
+      const Tensor<> y = f(view_batch(clips, begin, end, view, in));
       sum = sum.defined() ? sum + y : y;
     }
     rows.push_back(sum * (1.0 / static_cast<double>(views.size())));
@@ -68,7 +78,7 @@ inline Tensor<> coordinate_features(const std::vector<const Clip*>& clips) {
   InputOptions in;
   in.frames = 32;
   in.streams = {.bone = false, .motion = false};
-  return over_views(clips, {View{}}, in, [](const Tensor<>& x) { return tmor::flatten(x, 1, -1); });
+  return over_views(clips, {View{}}, in, [](const Batch& b) { return tmor::flatten(b.x, 1, -1); });
 }
 
-}  // namespace penn
+}  // namespace task

@@ -1,0 +1,129 @@
+#pragma once
+/// Skeleton clips as a network reads them: repaired and normalised once, then cropped, resampled and
+/// augmented each time a batch is made. The same for every data set of trimmed clips.
+
+#include <string>
+#include <vector>
+
+#include "tmor/data/loader.hpp"
+#include "tmor/io/json.hpp"
+#include "tmor/skeleton/streams.hpp"
+#include "tmor/skeleton/transforms.hpp"
+
+namespace task {
+
+using tmor::Index;
+
+/// One prepared clip.
+struct Clip {
+  std::string id;
+  tmor::SkeletonSequence sequence;
+  Index label = 0;
+  bool train = false;
+};
+
+/// A data set of trimmed clips, ready for the network.
+struct ClipSet {
+  std::vector<std::string> classes;
+  std::vector<Clip> clips;
+  std::string name, poses,
+      split;  ///< "Penn Action", "manual 2-D poses (13 joints)", "official train/test flags"
+
+  const tmor::JointLayout& layout() const { return *clips.front().sequence.layout; }
+  Index coordinates() const { return clips.front().sequence.channels; }
+};
+
+/// How clips become network input; part of every run's configuration.
+struct InputOptions {
+  Index frames = 64;      ///< T of the network
+  double crop_low = 0.6;  ///< shortest part of a clip that training sees
+  double rotate = 0.25, scale = 0.2, shear = 0.15, noise = 0.01, joint_drop = 0.0;
+  tmor::Streams streams{};
+};
+
+/// What an exported model needs to know of them.
+inline tmor::io::Json to_json(const InputOptions& o) {
+  return {{"frames", o.frames},
+          {"joint", o.streams.joint},
+          {"bone", o.streams.bone},
+          {"motion", o.streams.motion},
+          {"known", o.streams.known}};
+}
+/// @throws IoError naming `where`.
+inline InputOptions input_from_json(const tmor::io::Json& j, const std::string& where) {
+  InputOptions o;
+  o.frames = tmor::io::json_at<Index>(j, "frames", where);
+  TMOR_CHECK_IO(o.frames >= 4 && o.frames <= 4096, where, ": clips of ", o.frames, " frames");
+  auto on = [&](const char* key) { return tmor::io::json_at<bool>(j, key, where); };
+  o.streams = {on("joint"), on("bone"), on("motion"), on("known")};
+  return o;
+}
+
+/// N clips ready for the encoder, with their labels.
+struct Batch {
+  tmor::Tensor<> x;            ///< (N, M, T, V, C)
+  tmor::Tensor<> present;      ///< (N, M)
+  tmor::Tensor<Index> labels;  ///< (N,)
+};
+
+inline Batch make_batch(const std::vector<tmor::SkeletonSequence>& clips, const std::vector<Index>& labels,
+                        const tmor::Streams& streams) {
+  tmor::NoGrad guard;
+  const auto b = tmor::collate<tmor::Cpu>(clips);
+  return {tmor::stream_channels(b, *clips.front().layout, streams), b.present,
+          tmor::Tensor<Index>::from(labels)};
+}
+
+/// A training batch: a random part of each clip, mirrored, turned, scaled and sheared at random.
+inline Batch training_batch(const std::vector<const Clip*>& clips, const tmor::data::BatchPlan& plan,
+                            const InputOptions& o) {
+  std::vector<tmor::SkeletonSequence> s;
+  std::vector<Index> labels;
+  for (Index i : plan.samples) {
+    const Clip& c = *clips[static_cast<std::size_t>(i)];
+    tmor::Rng rng = plan.rng(i);
+    s.push_back(tmor::random_resized_crop(c.sequence, o.frames, o.crop_low, 1.0, rng));
+    tmor::augment_(s.back(),
+                   {.rotate = o.rotate,
+                    .scale = o.scale,
+                    .shear = o.shear,
+                    .noise = o.noise,
+                    .joint_drop = o.joint_drop},
+                   rng);
+    labels.push_back(c.label);
+  }
+  return make_batch(s, labels, o.streams);
+}
+
+/// A way to look at a test clip: a part of it, mirrored or not. Scores or embeddings of several are averaged.
+struct View {
+  double start = 0, length = 1;  ///< fractions of the clip
+  bool mirror = false;
+};
+/// The whole clip and its three overlapping 4/5 parts, each also mirrored.
+inline std::vector<View> test_views() {
+  std::vector<View> v;
+  for (const bool mirror : {false, true})
+    for (const auto& [start, length] : {std::pair{0.0, 1.0}, {0.0, 0.8}, {0.1, 0.8}, {0.2, 0.8}})
+      v.push_back({start, length, mirror});
+  return v;
+}
+
+/// Clips [begin, end) under one view.
+inline Batch view_batch(const std::vector<const Clip*>& clips, std::size_t begin, std::size_t end,
+                        const View& view, const InputOptions& o) {
+  std::vector<tmor::SkeletonSequence> s;
+  std::vector<Index> labels;
+  for (std::size_t i = begin; i < end; ++i) {
+    const auto& seq = clips[i]->sequence;
+    const Index start = static_cast<Index>(view.start * static_cast<double>(seq.frames));
+    const Index length =
+        std::max<Index>(1, static_cast<Index>(view.length * static_cast<double>(seq.frames)));
+    s.push_back(tmor::resample(seq, start, std::min(length, seq.frames - start), o.frames));
+    if (view.mirror) tmor::mirror_(s.back());
+    labels.push_back(clips[i]->label);
+  }
+  return make_batch(s, labels, o.streams);
+}
+
+}  // namespace task

@@ -1,0 +1,89 @@
+#pragma once
+/// The options of training that the programs on trimmed clips share.
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "common/cli.hpp"
+#include "common/clips.hpp"
+#include "tmor/train/loop.hpp"
+
+namespace task {
+
+struct Training {
+  cli::Common common;
+  std::string size = "small", predictions, stream = "early", init;
+  Index batch = 32, validate_every = 10;
+  double lr = 3e-3, weight_decay = 0.05, dropout = 0.2, label_smoothing = 0.1, ema = 0.998, clip = 5,
+         holdout = 0;
+  InputOptions input;
+};
+
+inline void add_options(cli::Program& p, Training& o) {
+  p.choice("--size", o.size, {"tiny", "small", "base"}, "width of the encoder");
+  p.option("--init", o.init,
+           "skeleton.safetensors of a pre-trained model to start from; its input options hold");
+  p.option("--batch", o.batch, "clips a step")->check(cli::at_least<Index>(2));
+  p.option("--lr", o.lr, "highest learning rate")->check(cli::at_least(0.0));
+  p.option("--weight-decay", o.weight_decay, "AdamW's")->check(cli::at_least(0.0));
+  p.option("--dropout", o.dropout, "of frame tokens")->check(cli::in_range(0.0, 0.95));
+  p.option("--label-smoothing", o.label_smoothing, "supervised only")->check(cli::in_range(0.0, 0.9));
+  p.option("--ema", o.ema, "decay of the averaged parameters that are tested; 0: none")
+      ->check(cli::in_range(0.0, 0.99999));
+  p.option("--clip", o.clip, "bound on the norm of the gradient; 0: none")->check(cli::at_least(0.0));
+  p.option("--frames", o.input.frames, "frames of a clip after resampling")
+      ->check(cli::in_range<Index>(4, 1024));
+  p.option("--crop", o.input.crop_low, "shortest part of a clip seen in training")
+      ->check(cli::in_range(0.05, 1.0));
+  p.option("--rotate", o.input.rotate, "radians at most, training")->check(cli::at_least(0.0));
+  p.option("--scale", o.input.scale, "change of size at most, training")->check(cli::in_range(0.0, 0.9));
+  p.option("--shear", o.input.shear, "at most, training")->check(cli::at_least(0.0));
+  p.option("--noise", o.input.noise, "of coordinates, training")->check(cli::at_least(0.0));
+  p.option("--joint-drop", o.input.joint_drop, "probability, training")->check(cli::in_range(0.0, 0.9));
+  p.choice("--stream", o.stream, {"joint", "bone", "motion", "early", "ensemble"},
+           "input: one stream, all three in one network, or a network for each with their probabilities "
+           "averaged (supervised)");
+  p.option("--holdout", o.holdout, "measure on this part of the training clips instead of the test side")
+      ->check(cli::in_range(0.0, 0.5));
+  p.option("--validate-every", o.validate_every, "epochs")->check(cli::at_least<Index>(1));
+  p.option("--predictions", o.predictions,
+           "write a line a test clip: its id and the probability of each class (supervised)");
+  p.add(o.common);
+}
+
+template <class Source>
+tmor::train::LoopOptions loop_options(const Training& o, const Source& source, const std::string& out) {
+  tmor::train::LoopOptions l;
+  l.epochs = o.common.epochs;
+  l.max_steps = o.common.max_steps;
+  l.lr = o.lr;
+  l.clip_norm = o.clip;
+  l.ema_decay = o.ema;
+  l.validate_every = o.validate_every;
+  l.out = out;
+  l.resume = o.common.resume;
+  l.schedule = tmor::optim::Schedule::one_cycle(tmor::train::total_steps(source, l), 0.2);
+  return l;
+}
+
+/// A run that a signal ended is saved, but has no result.
+inline void stop_if_interrupted(const tmor::train::LoopResult& r) {
+  TMOR_CHECK(r.stopped_by == 0, "stopped by signal ", r.stopped_by, " at step ", r.steps,
+             "; with --out, continue with --resume and the same options");
+}
+
+/// Runs `body()`, which returns the result as JSON: the run folder before it, the time, metrics.json and what
+/// is printed after it.
+template <class Body> void run_and_report(const cli::Program& program, const Training& o, Body&& body) {
+  const auto start = std::chrono::steady_clock::now();
+  std::optional<tmor::train::RunDir> run;
+  if (!o.common.out.empty()) run.emplace(o.common.out, o.common.start(), program.config());
+  tmor::io::Json result = body();
+  result["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (run) run->write_metrics(result);
+  std::fprintf(stderr, "%s\n", result.dump(2).c_str());
+  cli::print_result(result, o.common.json);
+}
+
+}  // namespace task
