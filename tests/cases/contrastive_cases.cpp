@@ -75,6 +75,28 @@ TEST_CASE("siglip: the table") {
       });
 }
 
+TEST_CASE("siglip, some pairs ignored: the table") {
+  const auto ignored = [](Index k) { return k % 3 == 0 || k == 5; };  // the diagonal and equal ids stay
+  row<4>(
+      "siglip", {{{4, 5}, {4, 5}, {}, {1}}},
+      [&](const auto& a, const auto& b, const auto& s, const auto& bias) {
+        bool v[16];
+        for (Index k = 0; k < 16; ++k) v[k] = ignored(k);
+        return loss::siglip(a, b, s, bias, Ti::from({1, 2, 3, 1}), Tensor<bool>::from_pointer(v, {4, 4}));
+      },
+      [&](const Arrays& in) {
+        const int ids[] = {1, 2, 3, 1};
+        const auto c = cosines(in[0], in[1]);
+        double y = 0;
+        for (std::size_t i = 0; i < 16; ++i) {
+          const bool positive = ids[i / 4] == ids[i % 4];
+          if (ignored(static_cast<Index>(i)) && !positive) continue;
+          y += std::log1p(std::exp((positive ? -1 : 1) * (std::exp(in[2][0]) * c[i] + in[3][0]))) / 4;
+        }
+        return scalar(y);
+      });
+}
+
 TEST_CASE("the learned log-scale is limited") {
   const auto s = Tf::from({9, 1}).requires_grad_();
   loss::limit_log_scale_(s);

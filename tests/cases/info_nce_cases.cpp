@@ -9,13 +9,17 @@ using Ti = Tensor<std::int64_t>;
 namespace {
 
 /// Mean over rows and columns of the cross-entropy against weights w, by the definition.
-Array reference_info_nce(const Arrays& in, const std::vector<double>& w) {
+/// Pairs where `ignore` holds and w is 0 are left out.
+Array reference_info_nce(const Arrays& in, const std::vector<double>& w,
+                         const std::vector<bool>& ignore = {}) {
   const Array &a = in[0], &b = in[1];
   const Index n = a.shape[0], dim = a.shape[1];
   Array s({n, n});
   for (Index i = 0; i < n; ++i)
     for (Index j = 0; j < n; ++j)
       for (Index d = 0; d < dim; ++d) s[i * n + j] += std::exp(in[2][0]) * a[i * dim + d] * b[j * dim + d];
+  for (std::size_t k = 0; k < ignore.size(); ++k)
+    if (ignore[k] && w[k] == 0) s[static_cast<Index>(k)] = -INFINITY;
   double loss = 0;
   for (const bool columns : {false, true}) {
     for (Index i = 0; i < n; ++i) {
@@ -25,7 +29,8 @@ Array reference_info_nce(const Arrays& in, const std::vector<double>& w) {
       for (Index j = 0; j < n; ++j) {
         sum += std::exp(s[at(j)] - top);
         mass += w[static_cast<std::size_t>(at(j))];
-        dot += w[static_cast<std::size_t>(at(j))] * (s[at(j)] - top);
+        if (w[static_cast<std::size_t>(at(j))] > 0)
+          dot += w[static_cast<std::size_t>(at(j))] * (s[at(j)] - top);
       }
       if (mass > 0) loss += (std::log(sum) - dot / mass) / 2 / static_cast<double>(n);
     }
@@ -75,6 +80,26 @@ TEST_CASE("info_nce: the table") {
           return info_nce(a, b, s, Ti::from(counted(a.size(0), 5)));
         },
         [](const Arrays& in) { return reference_info_nce(in, weights_of(counted(in[0].shape[0], 5))); }, o);
+    // Some of the pairs ignored, positives among them, which stay.
+    const auto ignored = [](Index n) {
+      std::vector<bool> v;
+      for (Index i = 0; i < n * n; ++i) v.push_back(i % 3 == 0 || i / n == n - 1);
+      return v;
+    };
+    row<3>(
+        "info_nce of groups, some pairs ignored", sizes({1, 2, 7, 37}),
+        [&](const auto& a, const auto& b, const auto& s) {
+          const Index n = a.size(0);
+          const auto v = ignored(n);
+          const auto host = std::make_unique<bool[]>(v.size());
+          std::copy(v.begin(), v.end(), host.get());
+          return info_nce(a, b, s, Ti::from(counted(n, 5)), Tensor<bool>::from_pointer(host.get(), {n, n}));
+        },
+        [&](const Arrays& in) {
+          const Index n = in[0].shape[0];
+          return reference_info_nce(in, weights_of(counted(n, 5)), ignored(n));
+        },
+        o);
     const auto weights = [](Index n) {
       std::vector<double> w;
       for (Index i = 0; i < n; ++i)
@@ -142,5 +167,6 @@ TEST_CASE("info_nce: wrong use") {
   CHECK_THROWS_AS(info_nce(Tf::zeros({0, 4}), Tf::zeros({0, 4}), s), tmor::ShapeError);
   CHECK_THROWS_AS(info_nce(a, a, Tf::zeros({2})), tmor::ShapeError);
   CHECK_THROWS_AS(info_nce(a, a, s, Ti::from({1, 2})), tmor::ShapeError);
+  CHECK_THROWS_AS(info_nce(a, a, s, Ti::from({1, 2, 3}), Tensor<bool>::full({3, 2}, true)), tmor::ShapeError);
   CHECK_THROWS_AS(info_nce_weighted(a, a, s, Tf::zeros({3, 4})), tmor::ShapeError);
 }

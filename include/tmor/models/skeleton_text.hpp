@@ -11,12 +11,6 @@
 TMOR_BEGIN
 namespace models {
 
-/// Texts as token ids.
-template <class Device = Cpu> struct TextBatch {
-  Tensor<Index, Device> ids;   ///< (N, L), padded
-  Tensor<Index, Device> last;  ///< (N,): place of each text's end token
-};
-
 /// Skeleton encoder, text encoder and the learned scale of their similarities.
 template <class T = float, class Device = Cpu> struct SkeletonText {
   Unik<T, Device> skeleton;

@@ -18,6 +18,7 @@ namespace detail {
 /// Which pairs are positives, as the row bodies want them. Undefined members: see rows::InfoNceData.
 template <class C, class Device> struct ContrastiveTargets {
   Tensor<C, Device> group, in_group, target, row_mass, column_mass;
+  Tensor<bool, Device> ignore = {};  ///< (n, n), contiguous: pairs that take no part; undefined: none
 };
 
 /// Rows with equal ids are each other's positives. A group is named by its first row: exact as a float.
@@ -36,7 +37,7 @@ ContrastiveTargets<C, Device> group_targets(const std::vector<std::int64_t>& ids
       weight[order[k]] = C(1) / static_cast<C>(j - i);
     }
   }
-  return {Tensor<C, Device>::from(group), Tensor<C, Device>::from(weight), {}, {}, {}};
+  return {Tensor<C, Device>::from(group), Tensor<C, Device>::from(weight), {}, {}, {}, {}};
 }
 
 /// Weights w (n, n) normalised by rows for rows and by columns for columns: Q is the mean of both.
@@ -46,8 +47,8 @@ template <class C, class Device> ContrastiveTargets<C, Device> weight_targets(co
   const auto rows = sum(w, {1}, true), columns = sum(w, {0}, true);
   const auto inverse = [&](const Tensor<C, Device>& s) { return where(equal(s, zero), zero, one / s); };
   const auto mass = [&](const Tensor<C, Device>& s) { return to<C>(not_equal(s, zero)); };
-  return {
-      {}, {}, dense(w * (inverse(rows) + inverse(columns)) * 0.5), dense(mass(rows)), dense(mass(columns))};
+  const auto target = dense(w * (inverse(rows) + inverse(columns)) * 0.5);
+  return {{}, {}, target, dense(mass(rows)), dense(mass(columns)), {}};
 }
 
 /// The loss; the gradient with respect to the logits, which are scale a b^T, goes to `ds` when `grad`.
@@ -79,6 +80,7 @@ Tensor<C, Device> info_nce_values(const Tensor<C, Device>& a, const Tensor<C, De
                                chunks,
                                flag.mutable_data(),
                                loss.mutable_data()};
+  if (t.ignore.defined()) run_rows(Device{}, n, n, rows::InfoNceIgnore<C>{d, t.ignore.data()});
   run_row_chunks(Device{}, chunks, rows::InfoNceMaxima<C>{d});
   run_rows(Device{}, 1, n, rows::InfoNceShifts<C>{d});
   run_row_chunks(Device{}, chunks, rows::InfoNceSums<C>{d});
@@ -163,6 +165,22 @@ Tensor<T, Device> info_nce(const Tensor<T, Device>& a, const Tensor<T, Device>& 
   TMOR_CHECK_SHAPE(ids.shape() == Shape{a.size(0)}, "[info_nce] ids ", ids.shape(), " for ", a.size(0),
                    " pairs");
   return detail::info_nce(a, b, log_scale, detail::group_targets<compute_t<T>, Device>(ids.to_vector()));
+}
+
+/// The same, and the pairs where `ignore` (n, n) holds take no part, neither as positives nor as negatives:
+/// texts that say nearly the same, say. Positives (equal ids, and every row with its own) are never ignored.
+/// @throws ShapeError when a and b are not equal (n, dim), ids not (n,) or ignore not (n, n).
+template <class T, class Device>
+Tensor<T, Device> info_nce(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
+                           const Tensor<param_t<T>, Device>& log_scale,
+                           const Tensor<std::int64_t, Device>& ids, const Tensor<bool, Device>& ignore) {
+  detail::check_info_nce(a, b, log_scale);
+  const Index n = a.size(0);
+  TMOR_CHECK_SHAPE(ids.shape() == Shape{n} && ignore.shape() == (Shape{n, n}), "[info_nce] ids ", ids.shape(),
+                   " and ignored pairs ", ignore.shape(), " for ", n, " pairs");
+  auto targets = detail::group_targets<compute_t<T>, Device>(ids.to_vector());
+  targets.ignore = contiguous(ignore);
+  return detail::info_nce(a, b, log_scale, targets);
 }
 
 /// The same with target weights (n, n) >= 0, row i of a against row j of b: normalised by rows in the loss of

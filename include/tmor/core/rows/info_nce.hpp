@@ -38,6 +38,25 @@ template <class C> struct InfoNceData {
   }
 };
 
+/// Before the passes, where pairs are to be ignored: their logits become so low that they weigh nothing, in
+/// the loss and in its gradient. Positives are never ignored.
+template <class C> struct InfoNceIgnore {
+  using Compute = C;
+  InfoNceData<C> d;
+  const bool* ignore;  ///< (n, n)
+
+  template <class Team> TMOR_HD void operator()(const Team& team, Index i) const {
+    using V = typename Team::V;
+    C* s = d.s + i * d.n;
+    const V lowest(kLowest<C> / C(4));  // times zero it is zero, which infinity is not
+    team.each(d.n, [&](auto at) {
+      const V v = at.load(static_cast<const C*>(s));
+      const V hidden = select(d.template targets<V>(at, i) == V(C(0)), lowest, v);
+      at.store(s, select(at.load(ignore + i * d.n) != V(C(0)), hidden, v));
+    });
+  }
+};
+
 /// Pass 1: the largest logit of every row, and of every column within the chunk.
 template <class C> struct InfoNceMaxima {
   using Compute = C;

@@ -10,6 +10,12 @@
 TMOR_BEGIN
 namespace models {
 
+/// Texts as token ids.
+template <class Device = Cpu> struct TextBatch {
+  Tensor<Index, Device> ids;   ///< (N, L), padded
+  Tensor<Index, Device> last;  ///< (N,): place of each text's end token
+};
+
 /// Sizes of a `CausalText` encoder.
 struct CausalTextConfig {
   Index vocab = 512, context = 32, width = 128, depth = 2, heads = 4;
