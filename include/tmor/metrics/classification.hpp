@@ -4,6 +4,7 @@
 /// class index counts as the higher one, so results never depend on a sorting algorithm. All results are
 /// fractions in [0, 1].
 
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -114,9 +115,14 @@ class ConfusionMatrix {
   std::vector<Index> counts_;  // (classes, classes) in rows
 };
 
-/// What a class without samples does to the mean over classes: it is left out, or counts as 0. Published
-/// results differ in this; say which one a figure uses.
-enum class EmptyClass { kSkip, kZero };
+/// What a class without samples does to the mean over classes: it is left out, or counts as 0, or makes the
+/// mean NaN. Published results differ in this; say which one a figure uses.
+enum class EmptyClass { kSkip, kZero, kNan };
+
+/// "skipped", "counted as 0" or "making the mean NaN", for protocols.
+inline const char* empty_class_text(EmptyClass e) {
+  return e == EmptyClass::kSkip ? "skipped" : e == EmptyClass::kZero ? "counted as 0" : "making the mean NaN";
+}
 
 /// Mean over classes of the fraction of the class's samples that were predicted right. Throws Error if no
 /// class has samples.
@@ -130,6 +136,8 @@ inline double mean_class_accuracy(const ConfusionMatrix& m, EmptyClass policy = 
     ++with_samples;
   }
   TMOR_CHECK(with_samples > 0, "mean_class_accuracy: no samples");
+  if (policy == EmptyClass::kNan && with_samples < m.classes())
+    return std::numeric_limits<double>::quiet_NaN();
   return sum / static_cast<double>(policy == EmptyClass::kSkip ? with_samples : m.classes());
 }
 
