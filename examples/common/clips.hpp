@@ -39,15 +39,23 @@ struct InputOptions {
   double crop_low = 0.6;  ///< shortest part of a clip that training sees
   double rotate = 0.25, scale = 0.2, shear = 0.15, noise = 0.01, joint_drop = 0.0;
   tmor::Streams streams{};
+  std::string layout = "penn13";  ///< joints of the network's input
 };
+
+/// A clip of any layout as networks read it: gaps filled, in the layout `to`, its box in [-1, 1]^C.
+inline tmor::SkeletonSequence prepare(const tmor::SkeletonSequence& clip, const std::string& to) {
+  tmor::SkeletonSequence s =
+      clip.layout->name == to ? clip
+                              : tmor::map_joints(clip, tmor::make_map(clip.layout, tmor::joint_layout(to)));
+  tmor::fill_gaps_(s);
+  tmor::normalize_box_(s);
+  return s;
+}
 
 /// What an exported model needs to know of them.
 inline tmor::io::Json to_json(const InputOptions& o) {
-  return {{"frames", o.frames},
-          {"joint", o.streams.joint},
-          {"bone", o.streams.bone},
-          {"motion", o.streams.motion},
-          {"known", o.streams.known}};
+  return {{"frames", o.frames},         {"joint", o.streams.joint}, {"bone", o.streams.bone},
+          {"motion", o.streams.motion}, {"known", o.streams.known}, {"layout", o.layout}};
 }
 /// @throws IoError naming `where`.
 inline InputOptions input_from_json(const tmor::io::Json& j, const std::string& where) {
@@ -56,6 +64,7 @@ inline InputOptions input_from_json(const tmor::io::Json& j, const std::string& 
   TMOR_CHECK_IO(o.frames >= 4 && o.frames <= 4096, where, ": clips of ", o.frames, " frames");
   auto on = [&](const char* key) { return tmor::io::json_at<bool>(j, key, where); };
   o.streams = {on("joint"), on("bone"), on("motion"), on("known")};
+  o.layout = tmor::io::json_at<std::string>(j, "layout", where);
   return o;
 }
 

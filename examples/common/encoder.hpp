@@ -3,7 +3,7 @@
 
 #include "common/clips.hpp"
 #include "tmor/eval/features.hpp"
-#include "tmor/models/skeleton/unik.hpp"
+#include "tmor/models/skeleton/encoder.hpp"
 #include "tmor/nn/linear.hpp"
 
 namespace task {
@@ -27,17 +27,21 @@ inline tmor::models::UnikConfig encoder_config(const std::string& size, Index jo
 
 /// Encoder and a linear layer on its pooled features.
 struct Classifier {
-  tmor::models::Unik<> encoder;
+  tmor::models::SkeletonEncoder<> encoder;
   tmor::nn::Linear<> head;
 
-  Classifier(Rng& rng, const tmor::models::UnikConfig& c, Index classes)
-      : encoder(rng, c), head(rng, c.width(), classes) {}
+  Classifier(Rng& rng, const tmor::models::SkeletonConfig& c, Index classes)
+      : encoder(rng, c), head(rng, encoder.width(), classes) {}
   /// Starts from a pre-trained encoder; its embedding is not needed.
-  Classifier(Rng& rng, tmor::models::Unik<> pretrained, double dropout, Index classes)
-      : encoder(std::move(pretrained)), head(rng, encoder.config.width(), classes) {
-    encoder.config.dropout = encoder.drop.p = dropout;
-    encoder.config.embed = 0;
-    encoder.project = {};
+  Classifier(Rng& rng, tmor::models::SkeletonEncoder<> pretrained, double dropout, Index classes)
+      : encoder(std::move(pretrained)), head(rng, encoder.width(), classes) {
+    std::visit(
+        [&](auto& m) {
+          m.config.dropout = m.drop.p = dropout;
+          m.config.embed = 0;
+          m.project = {};
+        },
+        encoder.net);
   }
   static void visit(auto& self, auto&& v) {
     v.module("encoder", self.encoder);

@@ -71,10 +71,11 @@ inline Classifier new_classifier(Rng& rng, const ClipSet& set, const Training& o
   const auto config = encoder_config(o.size, joints, set.coordinates(), in, 0, o.dropout);
   if (o.init.empty()) return Classifier(rng, config, classes);
   auto pretrained = tmor::train::load_skeleton_model(o.init);
-  const auto& have = pretrained.encoder.config;
-  TMOR_CHECK(have.joints == joints && have.in_channels == config.in_channels, "--init ", o.init,
-             ": a model of ", have.joints, " joints and ", have.in_channels, " channels; these clips have ",
-             joints, " and ", config.in_channels, " (see --stream)");
+  const auto have = pretrained.encoder.config();
+  TMOR_CHECK(tmor::models::joints_of(have) == joints && tmor::models::channels_of(have) == config.in_channels,
+             "--init ", o.init, ": a model of ", tmor::models::joints_of(have), " joints and ",
+             tmor::models::channels_of(have), " channels; these clips have ", joints, " and ",
+             config.in_channels, " (see --stream)");
   return Classifier(rng, std::move(pretrained.encoder), o.dropout, classes);
 }
 

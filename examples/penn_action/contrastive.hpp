@@ -7,14 +7,12 @@
 
 #include "clips.hpp"
 #include "common/encoder.hpp"
+#include "common/texts.hpp"
 #include "settings.hpp"
 #include "tmor/eval/few_shot.hpp"
 #include "tmor/eval/linear_probe.hpp"
 #include "tmor/eval/nearest_neighbour.hpp"
-#include "tmor/eval/zero_shot.hpp"
-#include "tmor/models/skeleton_text.hpp"
 #include "tmor/optim/adamw.hpp"
-#include "tmor/text/bpe.hpp"
 #include "tmor/text/prompt_file.hpp"
 #include "tmor/train/skeleton_model.hpp"
 
@@ -64,37 +62,16 @@ inline Split make_split(const std::vector<Clip>& clips, std::size_t number) {
   return s;
 }
 
-/// Token ids of texts, cut to the longest.
-inline tmor::models::TextBatch<> tokens_of(const std::vector<std::string>& texts,
-                                           const tmor::BpeTokenizer& bpe, Index context) {
-  std::vector<std::vector<tmor::BpeTokenizer::Token>> rows;
-  std::vector<Index> last;
-  Index longest = 1;
-  for (const auto& t : texts) {
-    rows.push_back(bpe.encode(t, context));
-    const auto end = std::find(rows.back().begin(), rows.back().end(), tmor::BpeTokenizer::kEos);
-    last.push_back(end - rows.back().begin());
-    longest = std::max(longest, last.back() + 1);
-  }
-  std::vector<Index> ids;
-  for (const auto& r : rows)
-    for (Index i = 0; i < longest; ++i) ids.push_back(r[static_cast<std::size_t>(i)]);
-  return {Tensor<Index>::from(ids, {std::ssize(texts), longest}), Tensor<Index>::from(last)};
-}
-
 /// Unit embeddings of the classes `labels`, each from all its prompts.
 inline Tensor<> embed_classes(const tmor::models::SkeletonText<>& model, const tmor::PromptBook& book,
                               const tmor::BpeTokenizer& bpe, const std::vector<Index>& labels) {
-  tmor::NoGrad guard;
-  std::vector<Tensor<>> parts;
-  std::vector<Index> class_of;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    const auto& name = tmor::data::penn_actions()[static_cast<std::size_t>(labels[i])];
-    const auto prompts = tmor::all_prompts(book, book.find(name));
-    parts.push_back(model.embed_texts(tokens_of(prompts, bpe, model.text.config.context), Context{}));
-    class_of.insert(class_of.end(), prompts.size(), static_cast<Index>(i));
-  }
-  return tmor::eval::class_embeddings(tmor::concat(parts, 0), class_of, std::ssize(labels));
+  std::vector<std::vector<std::string>> prompts;
+  for (const Index c : labels)
+    prompts.push_back(
+        tmor::all_prompts(book, book.find(tmor::data::penn_actions()[static_cast<std::size_t>(c)])));
+  return task::embed_classes(prompts, bpe, model.text.config.context, [&](const tmor::models::TextBatch<>& t) {
+    return model.embed_texts(t, Context{});
+  });
 }
 
 /// Features of clips whose labels are renumbered by their place in `classes`.
@@ -221,7 +198,7 @@ inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, c
                   split.seen_train[static_cast<std::size_t>(i)]->label)];
               captions.push_back(tmor::random_prompt(book, book.find(action), draw, o.describe));
             }
-            b.captions = tokens_of(captions, bpe, text.context);
+            b.captions = task::tokens_of(captions, bpe, text.context);
             return b;
           },
           {.batch_size = o.batch, .drop_last = true, .seed = seed, .workers = 1});

@@ -208,6 +208,15 @@ template <class... M> io::Json load_checkpoint(const std::string& path, const Pa
   return detail::load(path, false, parts...);
 }
 
+/// What is saved beside the tensors, read alone: a model's description, from which to build it before its
+/// tensors are loaded. @throws IoError when the file cannot be read or has none.
+inline io::Json read_state(const std::string& path) {
+  const io::SafeTensors file(path);
+  const auto text = file.metadata().find(detail::kStateKey);
+  TMOR_CHECK_IO(text != file.metadata().end(), path, ": its description (", detail::kStateKey, ") is missing");
+  return io::parse_json(text->second, path);
+}
+
 /// A run's newest checkpoint in a folder, the one before, and the best by validation.
 inline std::string last_checkpoint(const std::string& dir) { return dir + "/checkpoint.safetensors"; }
 inline std::string previous_checkpoint(const std::string& dir) {

@@ -5,6 +5,7 @@
 /// same bits.
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 
 #include "tmor/core/finite.hpp"
@@ -37,6 +38,7 @@ struct LoopOptions {
   std::string out;               ///< folder for checkpoints and log.jsonl; "": nothing is written
   bool resume = false;           ///< continue from the newest checkpoint of `out`, if there is one
   bool quiet = false;            ///< nothing on standard error
+  std::function<io::Json()> extra = {};  ///< more numbers for each line of the training log, such as learned scales
 };
 
 struct LoopResult {
@@ -240,6 +242,7 @@ template <class Model, class Optimizer, class Source> class Loop {
                   {"lr", lr_},
                   {"seconds", seconds() - start_}};
     if (options_.clip_norm > 0) line["grad_norm"] = norm_;
+    if (options_.extra) line.update(options_.extra());
     log_.write(line);
     window_sum_ = 0;
     window_ = 0;

@@ -41,10 +41,7 @@ inline void save_skeleton_model(const std::string& path, const SkeletonModel& m)
 /// @throws IoError for a file that cannot be read, is damaged or is no such export; Error where its tensors
 /// do not fit.
 inline SkeletonModel load_skeleton_model(const std::string& path) {
-  const io::SafeTensors file(path);
-  const auto text = file.metadata().find(detail::kStateKey);
-  TMOR_CHECK_IO(text != file.metadata().end(), path, ": no skeleton model (its description is missing)");
-  const io::Json state = io::parse_json(text->second, path);
+  const io::Json state = read_state(path);
   TMOR_CHECK_IO(io::json_at<std::string>(state, "format", path) == "tmor skeleton model 1", path,
                 ": no skeleton model of this version");
   SkeletonModel m;

@@ -1,0 +1,161 @@
+#pragma once
+/// Where pre-training takes its triplets from: the generator, shards, or a data set of clips and captions;
+/// and mixtures of them.
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/cli.hpp"
+#include "tmor/data/penn_action.hpp"
+#include "tmor/data/shards.hpp"
+#include "tmor/data/synth.hpp"
+#include "tmor/text/prompt_file.hpp"
+
+namespace task {
+
+using tmor::Index;
+
+/// Triplets by number. Calls may come from any thread.
+struct Source {
+  std::string name;
+  Index size = 0;
+  double share = 1;  ///< passes over it in an epoch
+  std::function<tmor::data::Triplet(Index)> sample;
+  std::function<Index(Index)> kind;  ///< samples of equal kind >= 0 show the same, and are no negatives
+  std::vector<std::string> corpus;   ///< texts for the tokenizer to learn from
+};
+
+/// What sources need to know.
+struct SourceOptions {
+  std::string layout = "coco17";
+  Index synth_clips = 6000;           ///< size of the generated set
+  Index video_frames = 4, side = 48;  ///< of generated videos; 0 frames: none
+  std::uint64_t seed = 0;
+  std::string penn_captions;  ///< captions.json of Penn Action
+};
+
+/// The generator's options for one of its splits.
+inline tmor::data::synth::SynthOptions synth_options(const SourceOptions& o, tmor::data::synth::Split split) {
+  tmor::data::synth::SynthOptions s;
+  s.split = split;
+  s.layout = o.layout;
+  s.video_frames = o.video_frames;
+  s.width = s.height = o.side;
+  return s;
+}
+
+inline Source synth_source(const SourceOptions& o) {
+  namespace synth = tmor::data::synth;
+  const synth::SynthSet set(synth_options(o, synth::Split::kTrain), o.seed, o.synth_clips);
+  Source s{"synth",
+           set.size(),
+           1,
+           [set](Index i) { return set(i); },
+           [set](Index i) { return set.label(i).combination; },
+           {}};
+  auto words = synth_options(o, synth::Split::kTrain);
+  words.video_frames = 0;
+  words.captions = 4;
+  const synth::SynthSet corpus(words, o.seed, std::min<Index>(o.synth_clips, 1000));
+  for (Index i = 0; i < corpus.size(); ++i)
+    for (auto& text : corpus(i).texts) s.corpus.push_back(std::move(text));
+  return s;
+}
+
+/// Penn Action's training clips with what its captions file says of each action; no video.
+inline Source penn_source(const std::string& directory, const SourceOptions& o) {
+  auto clips = std::make_shared<std::vector<tmor::data::PennClip>>();
+  for (auto& c : tmor::data::read_penn_action(directory).clips)
+    if (c.train) clips->push_back(std::move(c));
+  TMOR_CHECK(!clips->empty(), "--data penn:", directory, ": no training clips");
+  const auto book = tmor::read_prompt_book(o.penn_captions);
+  auto texts = std::make_shared<std::vector<std::vector<std::string>>>();
+  Source s{"penn", std::ssize(*clips), 1, {}, {}, {}};
+  for (const auto& action : tmor::data::penn_actions()) {
+    texts->push_back(tmor::all_prompts(book, book.find(action)));
+    s.corpus.insert(s.corpus.end(), texts->back().begin(), texts->back().end());
+  }
+  s.sample = [clips, texts](Index i) {
+    const auto& c = (*clips)[static_cast<std::size_t>(i)];
+    tmor::data::Triplet t;
+    t.id = "penn_" + c.id;
+    t.skeleton = c.sequence();
+    t.texts = (*texts)[static_cast<std::size_t>(c.label)];
+    t.action = c.label;
+    return t;
+  };
+  s.kind = [clips](Index i) { return Index{(*clips)[static_cast<std::size_t>(i)].label}; };
+  return s;
+}
+
+/// "synth", "shards:PATH" or "penn:DIR", each with "@SHARE" behind it or not. @throws UsageError.
+inline Source make_source(const std::string& given, const SourceOptions& o) {
+  const auto at = given.rfind('@');
+  const std::string spec = given.substr(0, at), kind = spec.substr(0, spec.find(':')),
+                    path = spec == kind ? "" : spec.substr(kind.size() + 1);
+  double share = 1;
+  if (at != given.npos) {
+    const std::string text = given.substr(at + 1);
+    char* end = nullptr;
+    share = std::strtod(text.c_str(), &end);
+    if (end == text.c_str() || *end || !(share > 0 && share <= 1000))
+      throw cli::UsageError("--data " + given + ": the share behind @ is no number between 0 and 1000");
+  }
+  Source s;
+  if (spec == "synth") {
+    s = synth_source(o);
+  } else if (kind == "penn" && !path.empty()) {
+    s = penn_source(path, o);
+  } else {
+    throw cli::UsageError("--data " + given + ": give synth, shards:PATH or penn:DIR");
+  }
+  s.share = share;
+  return s;
+}
+
+/// Several sources as one: an epoch passes over each by its share, a part of a pass going on where the epoch
+/// before left off.
+class Mixture {
+ public:
+  explicit Mixture(std::vector<Source> sources) : sources_(std::move(sources)) {
+    for (const Source& s : sources_) {
+      counts_.push_back(std::max<Index>(1, static_cast<Index>(s.share * static_cast<double>(s.size) + 0.5)));
+      size_ += counts_.back();
+    }
+  }
+  Index size() const { return size_; }
+  const std::vector<Source>& sources() const { return sources_; }
+  std::vector<std::string> corpus() const {
+    std::vector<std::string> all;
+    for (const Source& s : sources_) all.insert(all.end(), s.corpus.begin(), s.corpus.end());
+    return all;
+  }
+
+  /// Slot i of an epoch.
+  tmor::data::Triplet sample(Index i, Index epoch) const {
+    const auto [source, number] = find(i, epoch);
+    return sources_[source].sample(number);
+  }
+  /// Its kind; those of different sources differ.
+  Index kind(Index i, Index epoch) const {
+    const auto [source, number] = find(i, epoch);
+    const Index k = sources_[source].kind ? sources_[source].kind(number) : -1;
+    return k < 0 ? -1 : k * std::ssize(sources_) + static_cast<Index>(source);
+  }
+
+ private:
+  std::pair<std::size_t, Index> find(Index i, Index epoch) const {
+    std::size_t s = 0;
+    for (; i >= counts_[s]; ++s) i -= counts_[s];
+    return {s, (i + epoch * counts_[s]) % sources_[s].size};
+  }
+
+  std::vector<Source> sources_;
+  std::vector<Index> counts_;
+  Index size_ = 0;
+};
+
+}  // namespace task
