@@ -18,6 +18,11 @@ struct ActionSpan {
   double start = 0, end = 0;
 };
 
+/// A detected action and how sure the detector is of it.
+struct ScoredSpan : ActionSpan {
+  double score = 0;
+};
+
 /// One sequence and its actions, which may overlap.
 struct Timeline {
   std::string id;
