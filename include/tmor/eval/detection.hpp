@@ -1,0 +1,251 @@
+#pragma once
+/// @file detection.hpp
+/// Detection in untrimmed sequences from the frame tokens of a frozen encoder: a head trained on annotated
+/// sequences, or no training at all, by the cosine of each frame with the texts of the classes. Both are
+/// measured by frame mAP under every policy asked for (metrics/frame_map.hpp).
+
+#include <cmath>
+
+#include "tmor/eval/zero_shot.hpp"
+#include "tmor/losses/classification.hpp"
+#include "tmor/metrics/frame_map.hpp"
+#include "tmor/models/detection/tcn.hpp"
+#include "tmor/optim/adamw.hpp"
+#include "tmor/optim/clip.hpp"
+#include "tmor/optim/schedule.hpp"
+
+TMOR_BEGIN
+namespace eval {
+
+/// The tokens of one sequence, (T, W), and what is done in it. Row r stands for r * length / T.
+struct DetectionSequence {
+  Tensor<> tokens;
+  Timeline truth;
+};
+
+enum class DetectionHead { kLinear, kTcn };
+
+struct DetectionOptions {
+  DetectionHead head = DetectionHead::kTcn;
+  Index width = 512, layers = 5, taps = 3;  ///< of the TCN; see models/detection/tcn.hpp
+  double dropout = 0.5;
+  bool causal = false;
+  Index epochs = 50, batch_size = 8;
+  Index window = 300;  ///< training sequences are cut into parts of at most so many rows; tests run whole
+  double lr = 1e-3, weight_decay = 5e-4;  ///< AdamW; the rate falls to 0 along a cosine
+  double clip_norm = 1;
+  std::uint64_t seed = 0;  ///< of the weights, the order and the dropout
+  std::vector<std::string> policies = {"all-steps", "tsu", "charades-official", "nan-skip"};
+};
+
+struct DetectionResult {
+  std::string protocol;
+  std::vector<FrameScores> scores;   ///< logits (zero-shot: cosines) of every test sequence, for timelines
+  std::vector<FrameMapResult> maps;  ///< in the order of the policies
+  double loss = 0;                   ///< mean over the last epoch; 0 for zero-shot
+};
+
+namespace detail {
+
+/// @throws Error or ShapeError naming the sequence and what is wrong with it.
+inline void check_sequences(std::span<const DetectionSequence> sequences, Index classes, Index width,
+                            const char* op) {
+  TMOR_CHECK(!sequences.empty() && classes >= 1, "[", op, "] ", sequences.size(), " sequences, ", classes,
+             " classes: want at least one of each");
+  for (const auto& s : sequences) {
+    check_vectors(s.tokens, op);
+    TMOR_CHECK_SHAPE(s.tokens.size(1) == width, "[", op, "] '", s.truth.id, "': tokens ", s.tokens.shape(),
+                     ", expected (T, ", width, ")");
+    TMOR_CHECK(is_finite(s.truth.length) && s.truth.length > 0, "[", op, "] '", s.truth.id,
+               "' has the length ", s.truth.length);
+    for (const auto& a : s.truth.spans)
+      TMOR_CHECK(a.action >= 0 && a.action < classes && is_finite(a.start) && is_finite(a.end), "[", op,
+                 "] '", s.truth.id, "' has the action ", a.action, " from ", a.start, " to ", a.end,
+                 ", want 0 to ", classes - 1, " and finite times");
+  }
+}
+
+inline std::vector<FrameMapResult> frame_maps(std::span<const DetectionSequence> sequences,
+                                              std::span<const FrameScores> scores, Index classes,
+                                              const std::vector<std::string>& policies) {
+  std::vector<Timeline> truth;
+  for (const auto& s : sequences) truth.push_back(s.truth);
+  std::vector<FrameMapResult> maps;
+  for (const auto& name : policies) maps.push_back(frame_map(truth, scores, classes, frame_map_policy(name)));
+  return maps;
+}
+
+/// Part of a sequence, and what a batch of such parts is padded to.
+struct DetectionWindow {
+  std::size_t sequence;
+  Index start, rows;
+};
+
+/// Mean and 1 / deviation of every column over all rows of all sequences; 1 for constant columns.
+struct TokenScale {
+  Tensor<> mean, factor;  ///< (W,)
+  Tensor<> operator()(const Tensor<>& x) const { return (x - mean) * factor; }
+};
+
+inline TokenScale token_scale(std::span<const DetectionSequence> sequences) {
+  const auto w = static_cast<std::size_t>(sequences[0].tokens.size(1));
+  std::vector<double> sum(w), square(w);
+  double n = 0;
+  for (const bool second : {false, true}) {
+    for (const auto& s : sequences) {
+      const auto x = s.tokens.to_vector();
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        const double v = static_cast<double>(x[i]), d = v - (second ? sum[i % w] : 0);
+        (second ? square : sum)[i % w] += second ? d * d : v;
+      }
+      if (!second) n += static_cast<double>(s.tokens.size(0));
+    }
+    for (double& v : second ? square : sum) v /= n;
+  }
+  for (double& v : square) v = v > 1e-12 ? 1 / std::sqrt(v) : 1;
+  const Shape shape{static_cast<Index>(w)};
+  return {Tensor<>::from({sum.begin(), sum.end()}, shape),
+          Tensor<>::from({square.begin(), square.end()}, shape)};
+}
+
+/// Rows (T, classes) of 0 and 1: strictly inside an action of the class, or not.
+inline std::vector<float> row_targets(const DetectionSequence& s, Index classes) {
+  const Index rows = s.tokens.size(0);
+  std::vector<float> y(static_cast<std::size_t>(rows * classes));
+  for (Index r = 0; r < rows; ++r) {
+    const double t = sampled_time(r, r, rows, s.truth.length, FrameSampling::kAll);
+    for (const auto& a : s.truth.spans)
+      if (inside(t, a, Bounds::kStrict)) y[static_cast<std::size_t>(r * classes + a.action)] = 1;
+  }
+  return y;
+}
+
+}  // namespace detail
+
+/// Trains a head by binary cross-entropy on the rows of `train`, and measures it on `test`, whole sequences.
+/// The bias starts at each class's share of the training rows. The same seed gives the same result.
+/// @throws Error or ShapeError for sequences that do not fit, options out of range, unknown policies.
+inline DetectionResult detection(std::span<const DetectionSequence> train,
+                                 std::span<const DetectionSequence> test, Index classes,
+                                 const DetectionOptions& o = {}) {
+  TMOR_CHECK(!train.empty() && train[0].tokens.defined() && train[0].tokens.rank() == 2,
+             "[detection] no training sequence with tokens");
+  const Index width = train[0].tokens.size(1);
+  detail::check_sequences(train, classes, width, "detection");
+  detail::check_sequences(test, classes, width, "detection");
+  TMOR_CHECK(o.epochs >= 1 && o.batch_size >= 1 && o.window >= 1, "[detection] ", o.epochs,
+             " epochs, batches of ", o.batch_size, ", windows of ", o.window, ": want at least 1 of each");
+  const Rng root(o.seed);
+  Rng weights = root.fork(0), order = root.fork(1), noise = root.fork(2);
+  const auto scale = detail::token_scale(train);
+
+  std::vector<std::vector<float>> targets;
+  std::vector<detail::DetectionWindow> windows;
+  std::vector<double> share(static_cast<std::size_t>(classes), 0.5);  // half a row each, so that none is 0
+  double rows = 1;
+  for (std::size_t i = 0; i < train.size(); ++i) {
+    targets.push_back(detail::row_targets(train[i], classes));
+    const Index n = train[i].tokens.size(0);
+    for (std::size_t k = 0; k < targets[i].size(); ++k)
+      share[k % static_cast<std::size_t>(classes)] += static_cast<double>(targets[i][k]);
+    rows += static_cast<double>(n);
+    const Index parts = (n + o.window - 1) / o.window;  // of equal size, so that none is a short rest
+    for (Index p = 0; p < parts; ++p)
+      windows.push_back({i, n * p / parts, n * (p + 1) / parts - n * p / parts});
+  }
+
+  models::TcnHead<> head(weights, {.in = width,
+                                   .classes = classes,
+                                   .width = o.width,
+                                   .layers = o.head == DetectionHead::kTcn ? o.layers : 0,
+                                   .taps = o.taps,
+                                   .dropout = o.dropout,
+                                   .causal = o.causal});
+  for (Index c = 0; c < classes; ++c) {
+    const double p = share[static_cast<std::size_t>(c)] / rows;
+    head.out.b.mutable_data()[c] = static_cast<float>(std::log(p / (1 - p)));
+  }
+  optim::AdamW<> optimizer(parameters(head), {.lr = o.lr, .weight_decay = o.weight_decay});
+  const Index batches = (std::ssize(windows) + o.batch_size - 1) / o.batch_size;
+  const auto schedule = optim::Schedule::cosine(o.epochs * batches);
+  std::vector<Tensor<>> scaled;
+  {
+    const NoGrad guard;
+    for (const auto& s : train) scaled.push_back(scale(s.tokens.detach()));
+  }
+
+  DetectionResult result;
+  for (Index epoch = 0, step = 0; epoch < o.epochs; ++epoch) {
+    order.shuffle(windows);
+    result.loss = 0;
+    for (Index b = 0; b < batches; ++b, ++step) {
+      const auto first = static_cast<std::size_t>(b * o.batch_size);
+      const auto part = std::span(windows).subspan(
+          first, std::min(static_cast<std::size_t>(o.batch_size), windows.size() - first));
+      Index longest = 0;
+      for (const auto& w : part) longest = std::max(longest, w.rows);
+      const Index n = std::ssize(part);
+      auto x = Tensor<>::zeros({n, longest, width}), y = Tensor<>::zeros({n, longest, classes}),
+           mask = Tensor<>::zeros({n, longest});
+      auto counted = Tensor<bool>::zeros({n, longest, classes});
+      for (Index i = 0; i < n; ++i) {
+        const auto& w = part[static_cast<std::size_t>(i)];
+        std::copy_n(scaled[w.sequence].data() + w.start * width, w.rows * width,
+                    x.mutable_data() + i * longest * width);
+        std::copy_n(targets[w.sequence].data() + w.start * classes, w.rows * classes,
+                    y.mutable_data() + i * longest * classes);
+        std::fill_n(mask.mutable_data() + i * longest, w.rows, 1.0f);
+        std::fill_n(counted.mutable_data() + i * longest * classes, w.rows * classes, true);
+      }
+      const auto loss = loss::bce_with_logits(head(x, {.training = true, .rng = &noise}, mask), y, counted);
+      backward(loss);
+      optim::clip_grad_norm(optimizer.params(), o.clip_norm);
+      optimizer.step(o.lr * schedule(step));
+      result.loss += static_cast<double>(loss.item()) / static_cast<double>(batches);
+    }
+  }
+
+  const NoGrad guard;
+  for (const auto& s : test) {
+    const Index n = s.tokens.size(0);
+    const auto logits = head(reshape(scale(s.tokens), {1, n, width}), Context{});
+    result.scores.push_back({s.truth.id, n, logits.to_vector()});
+  }
+  result.maps = detail::frame_maps(test, result.scores, classes, o.policies);
+  result.protocol = tmor::detail::cat(
+      "detection: ",
+      o.head == DetectionHead::kTcn ? tmor::detail::cat(o.causal ? "causal " : "", "dilated TCN head, ",
+                                                        o.layers, " layers of ", o.width)
+                                    : std::string("linear head"),
+      " on frozen standardised frame tokens, binary cross-entropy, AdamW ", o.lr, ", ", o.epochs,
+      " epochs, windows of up to ", o.window, " rows, seed ", o.seed, "; ", train.size(), " training and ",
+      test.size(), " test sequences of ", classes, " classes, ", width, " features");
+  return result;
+}
+
+/// Without training: the score of a row and a class is the cosine of the row's token, which lies in the
+/// shared space, and the class's text embedding (classes, D) from `class_embeddings`. Tokens of zeros, where
+/// nobody is seen, score 0. `text` says where the embeddings come from.
+/// @throws Error or ShapeError as `detection`.
+inline DetectionResult zero_shot_detection(
+    std::span<const DetectionSequence> test, const Tensor<>& embeddings,
+    const std::vector<std::string>& policies = DetectionOptions{}.policies, std::string_view text = "") {
+  check_vectors(embeddings, "zero_shot_detection");
+  const Index classes = embeddings.size(0);
+  detail::check_sequences(test, classes, embeddings.size(1), "zero_shot_detection");
+  const NoGrad guard;
+  const auto unit = unit_rows(embeddings, "zero_shot_detection");
+  DetectionResult result;
+  for (const auto& s : test)
+    result.scores.push_back(
+        {s.truth.id, s.tokens.size(0), linear(l2_normalize(s.tokens.detach()), unit).to_vector()});
+  result.maps = detail::frame_maps(test, result.scores, classes, policies);
+  result.protocol = tmor::detail::cat(
+      "zero-shot detection: cosine of every frame token with the mean of each class's normalised prompts",
+      text.empty() ? "" : ", ", text, "; ", test.size(), " test sequences of ", classes, " classes, ",
+      embeddings.size(1), " features");
+  return result;
+}
+
+}  // namespace eval
+TMOR_END
