@@ -5,7 +5,9 @@
 ///   - float and double results against the reference,
 ///   - the gradient in double against central differences (`gradcheck`), on sets of shapes small enough,
 ///   - the gradient in float against the one in double.
-/// Rows are counted; `tests/cases/main` prints the count.
+/// In a build with the emulated GPU (TMOR_CUDA_EMULATED) a row checks instead that `Cuda` gives the CPU's
+/// float results and gradients. A file of rows whose operation is not on the GPU yet defines
+/// TMOR_TABLE_HOST_ONLY before it includes this: they are then counted and named when the program ends.
 
 #include <doctest/doctest.h>
 
@@ -17,7 +19,14 @@
 #include "tmor/autograd/gradcheck.hpp"
 #include "tmor/core/rng.hpp"
 #include "tmor/core/tensor.hpp"
+#include "tmor/ops/device.hpp"
 #include "tmor/ops/pointwise.hpp"
+#ifdef TMOR_CUDA_EMULATED
+#include <cstdio>
+#include <set>
+
+#include "tmor/cuda/cuda.cuh"
+#endif
 
 namespace table {
 
@@ -136,7 +145,7 @@ inline bool near(double got, double want, double tol, double scale) {
   return std::fabs(got - want) <= tol * std::fmax(1.0, scale);
 }
 
-template <class T> Array array_of(const Tensor<T>& t) {
+template <class T, class Device> Array array_of(const Tensor<T, Device>& t) {
   Array a(t.shape());
   std::vector<std::conditional_t<std::is_same_v<T, bool>, unsigned char, T>> v(a.v.size());
   t.read(reinterpret_cast<T*>(v.data()));
@@ -144,7 +153,8 @@ template <class T> Array array_of(const Tensor<T>& t) {
   return a;
 }
 
-inline void compare(const std::string& what, const Array& got, const Array& want, double tol, bool common_scale) {
+inline void compare(const std::string& what, const Array& got, const Array& want, double tol,
+                    bool common_scale) {
   REQUIRE_MESSAGE(got.shape == want.shape, what, ": shape ", got.shape.str(), " instead of ",
                   want.shape.str());
   double scale = 0;
@@ -159,11 +169,12 @@ inline void compare(const std::string& what, const Array& got, const Array& want
   }
 }
 
-template <class T, std::size_t N> std::vector<Tensor<T>> tensors_of(const Arrays& in, bool is_strided) {
-  std::vector<Tensor<T>> t;
+template <class T, std::size_t N, class Device = tmor::Cpu>
+std::vector<Tensor<T, Device>> tensors_of(const Arrays& in, bool is_strided) {
+  std::vector<Tensor<T, Device>> t;
   for (const Array& a : in) {
     std::vector<T> v(a.v.begin(), a.v.end());
-    t.push_back(Tensor<T>::from(v, a.shape));
+    t.push_back(Tensor<T, Device>::from(v, a.shape));
     if (is_strided) t.back() = strided(t.back());
   }
   return t;
@@ -173,13 +184,59 @@ template <class Op, class Ts, std::size_t... I> auto call(Op& op, const Ts& ts, 
   return op(ts[I]...);
 }
 
+#ifdef TMOR_CUDA_EMULATED
+
+/// The rows this program met, by whether `Cuda` has them; printed at its end.
+struct DeviceRows {
+  std::set<std::string> run, missing;
+  ~DeviceRows() {
+    std::printf("[cuda] %zu rows run on Cuda, %zu not yet there", run.size(), missing.size());
+    for (const std::string& name : missing)
+      std::printf("%s %s", &name == &*missing.begin() ? ":" : ",", name.c_str());
+    std::puts("");
+  }
+};
+inline DeviceRows& device_rows() {
+  static DeviceRows r;
+  return r;
+}
+
+/// The result of a row on a device and, where it has them, the gradients of its inputs for a random gradient
+/// of the output.
+template <class Device, std::size_t N, class Op>
+Arrays results(Op& op, const Arrays& in, bool is_strided, bool grad, tmor::Rng rng) {
+  constexpr auto seq = std::make_index_sequence<N>{};
+  auto x = tensors_of<float, N, Device>(in, is_strided);
+  if (grad)
+    for (auto& t : x) t.requires_grad_();
+  const auto y = call(op, x, seq);
+  Arrays out{array_of(y)};
+  if constexpr (std::is_same_v<typename std::remove_cvref_t<decltype(y)>::value_type, float>) {
+    if (!grad) return out;
+    REQUIRE(y.requires_grad());
+    Array w(y.shape());
+    for (double& v : w.v) v = static_cast<double>(static_cast<float>(rng.uniform(-1, 1)));
+    backward(y, tensors_of<float, 1, Device>({w}, is_strided)[0]);
+    for (auto& t : x) out.push_back(t.grad().defined() ? array_of(t.grad()) : Array(Shape{0}, 0));
+  }
+  return out;
+}
+
+#endif
+
 }  // namespace detail
+
+/// `t` on the device of `x`: what an operation takes besides the row's inputs.
+template <class T, class Device, class U>
+Tensor<U, Device> beside(const Tensor<T, Device>&, const Tensor<U>& t) {
+  return t.defined() ? tmor::to<Device>(t) : Tensor<U, Device>();
+}
 
 /// Runs one row of the table for an operation of `N` floating inputs; `op` is called with `Tensor<T>`s,
 /// `reference` with the same numbers as `Arrays`.
 template <std::size_t N, class Op, class Reference>
 void row(const char* name, const ShapeSets& sets, Op op, Reference reference, Options o = {}) {
-  constexpr auto seq = std::make_index_sequence<N>{};
+  [[maybe_unused]] constexpr auto seq = std::make_index_sequence<N>{};
   tmor::Rng rng(static_cast<std::uint64_t>(std::hash<std::string>{}(name)));
   for (const auto& shapes : sets) {
     REQUIRE(shapes.size() == N);
@@ -200,6 +257,18 @@ void row(const char* name, const ShapeSets& sets, Op op, Reference reference, Op
     for (const bool is_strided : {false, true}) {
       INFO(title << std::string(is_strided ? " strided" : " contiguous"));
       ++rows_run();
+#if defined(TMOR_CUDA_EMULATED) && defined(TMOR_TABLE_HOST_ONLY)
+      detail::device_rows().missing.insert(name);
+#elif defined(TMOR_CUDA_EMULATED)
+      detail::device_rows().run.insert(name);
+      const Arrays cpu = detail::results<tmor::Cpu, N>(op, in, is_strided, o.grad, rng);
+      const Arrays gpu = detail::results<tmor::Cuda, N>(op, in, is_strided, o.grad, rng);
+      // Each is within the tolerance of the truth.
+      detail::compare("Cuda", gpu[0], cpu[0], 2 * o.tol, false);
+      for (std::size_t i = 1; i < cpu.size(); ++i)
+        detail::compare("Cuda gradient", gpu[i], cpu[i], 2 * o.tol_grad, true);
+#endif
+#ifndef TMOR_CUDA_EMULATED
       auto x32 = detail::tensors_of<float, N>(in, is_strided);
       auto x64 = detail::tensors_of<double, N>(in, is_strided);
       detail::compare("float", detail::array_of(detail::call(op, x32, seq)), want, o.tol, false);
@@ -227,6 +296,7 @@ void row(const char* name, const ShapeSets& sets, Op op, Reference reference, Op
           CHECK_MESSAGE(r.ok, "gradcheck: ", r.message);
         }
       }
+#endif
     }
   }
 }

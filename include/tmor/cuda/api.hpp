@@ -1,0 +1,86 @@
+#pragma once
+/// @file api.hpp
+/// The functions of the CUDA runtime that tmor calls, as one table of pointers (cuda/api_table.hpp). It is
+/// filled by `dlopen` of the runtime library (a missing library or driver is one clear error, and the same
+/// program still runs on the CPU), or by the emulated device (cuda/emu/api.hpp) in programs built with
+/// TMOR_CUDA_EMULATED.
+
+#include "tmor/core/error.hpp"
+#include "tmor/cuda/api_table.hpp"
+
+#ifdef TMOR_CUDA_EMULATED
+#include "tmor/cuda/emu/api.hpp"
+#else
+#include <dlfcn.h>
+#endif
+
+TMOR_BEGIN
+
+namespace detail {
+
+#ifndef TMOR_CUDA_EMULATED
+inline CudaApi load_cuda_api() {
+  void* library = nullptr;
+  for (const char* name : {"libcudart.so", "libcudart.so.13", "libcudart.so.12"})
+    if ((library = dlopen(name, RTLD_NOW | RTLD_GLOBAL))) break;
+  TMOR_CHECK(library,
+             "[cuda] no CUDA runtime library (libcudart.so) here: install the CUDA toolkit's runtime, or "
+             "use the CPU");
+  CudaApi a{};
+  const auto find = [&](const char* name, auto& entry) {
+    void* p = dlsym(library, name);
+    TMOR_CHECK(p, "[cuda] the CUDA runtime library has no ", name, ": it is too old");
+    __builtin_memcpy(&entry, &p, sizeof p);
+  };
+#define TMOR_CUDA_ENTRY(name) find("cuda" #name, a.name)
+  TMOR_CUDA_ENTRY(GetDeviceCount);
+  TMOR_CUDA_ENTRY(Malloc);
+  TMOR_CUDA_ENTRY(Free);
+  TMOR_CUDA_ENTRY(MemcpyAsync);
+  TMOR_CUDA_ENTRY(MemsetAsync);
+  TMOR_CUDA_ENTRY(MemGetInfo);
+  TMOR_CUDA_ENTRY(StreamCreate);
+  TMOR_CUDA_ENTRY(StreamDestroy);
+  TMOR_CUDA_ENTRY(StreamSynchronize);
+  TMOR_CUDA_ENTRY(StreamWaitEvent);
+  TMOR_CUDA_ENTRY(EventCreate);
+  TMOR_CUDA_ENTRY(EventDestroy);
+  TMOR_CUDA_ENTRY(EventRecord);
+  TMOR_CUDA_ENTRY(EventSynchronize);
+  TMOR_CUDA_ENTRY(GetErrorName);
+  TMOR_CUDA_ENTRY(GetErrorString);
+#undef TMOR_CUDA_ENTRY
+  int devices = 0;
+  const int error = a.GetDeviceCount(&devices);
+  TMOR_CHECK(error == 0, "[cuda] no GPU can be used here: ", a.GetErrorString(error), "; use the CPU");
+  TMOR_CHECK(devices > 0, "[cuda] there is no GPU here; use the CPU");
+  return a;
+}
+#endif
+
+}  // namespace detail
+
+/// The table, filled on first use. @throws Error in one line when there is no runtime library, driver or GPU.
+inline const CudaApi& cuda_api() {
+  static const CudaApi a = detail::load_cuda_api();
+  return a;
+}
+
+namespace detail {
+/// @throws Error naming `call` unless `error` is 0.
+inline void check_cuda(int error, const char* call) {
+  if (error != 0) [[unlikely]]
+    fail<Error>("[cuda] ", call, " failed: ", cuda_api().GetErrorString(error), " (",
+                cuda_api().GetErrorName(error), ")");
+}
+}  // namespace detail
+
+/// The stream everything runs on: the device's own default one.
+inline CudaApi::Stream cuda_stream() { return nullptr; }
+
+/// Waits until the device has done all it was asked to. @throws Error for what failed there since.
+inline void synchronize_cuda() {
+  detail::check_cuda(cuda_api().StreamSynchronize(cuda_stream()), "StreamSynchronize");
+}
+
+TMOR_END

@@ -1,0 +1,40 @@
+#pragma once
+/// @file api_table.hpp
+/// The table of CUDA runtime functions that tmor calls. The declarations are our own: no CUDA header is
+/// needed.
+
+#include "tmor/core/config.hpp"
+
+TMOR_BEGIN
+
+/// Entries are named as the runtime's functions, without `cuda`. Handles are opaque; results are 0 or an
+/// error.
+struct CudaApi {
+  using Stream = void*;
+  using Event = void*;
+  enum Copy { to_device = 1, to_host = 2, on_device = 3 };  // values of cudaMemcpyKind
+
+  int (*GetDeviceCount)(int* count);
+  int (*Malloc)(void** p, std::size_t bytes);
+  int (*Free)(void* p);
+  int (*MemcpyAsync)(void* to, const void* from, std::size_t bytes, int kind, Stream s);
+  int (*MemsetAsync)(void* p, int byte, std::size_t bytes, Stream s);
+  int (*MemGetInfo)(std::size_t* free, std::size_t* total);
+  int (*StreamCreate)(Stream* s);
+  int (*StreamDestroy)(Stream s);
+  int (*StreamSynchronize)(Stream s);
+  int (*StreamWaitEvent)(Stream s, Event e, unsigned flags);
+  int (*EventCreate)(Event* e);
+  int (*EventDestroy)(Event e);
+  int (*EventRecord)(Event e, Stream s);
+  int (*EventSynchronize)(Event e);
+  const char* (*GetErrorName)(int error);
+  const char* (*GetErrorString)(int error);
+  bool emulated;  ///< memory is not to be cached: each buffer has guard pages of its own
+};
+
+namespace detail {
+inline constexpr int kCudaOutOfMemory = 2;  // cudaErrorMemoryAllocation
+}
+
+TMOR_END

@@ -1,0 +1,145 @@
+#pragma once
+/// @file device.hpp
+/// `Cuda`, the GPU as a device: `Tensor<float, Cuda>`. Its memory comes from a caching allocator over the
+/// runtime's (cuda/api.hpp): size classes as on the CPU, freed blocks kept for the next request of their
+/// class, reused in the order of the one stream everything runs on. This header needs no CUDA; kernels are
+/// in the .cuh files beside it, all of them in cuda/cuda.cuh.
+
+#include <vector>
+
+#include "tmor/core/tensor.hpp"
+#include "tmor/cuda/api.hpp"
+
+TMOR_BEGIN
+namespace detail {
+
+class CudaAllocator {
+ public:
+  /// The functions it takes memory from; the emulated device's are used without caching, each block with the
+  /// exact size asked for, so that its guards see every access outside.
+  explicit CudaAllocator(const CudaApi& api) : api_(api) {}
+
+  /// @throws Error when the device has no memory left, saying how much was asked, is held, and is free.
+  void* allocate(std::size_t bytes) {
+    TMOR_CHECK(bytes <= (std::size_t{1} << 46), "[cuda allocate] ", bytes,
+               " bytes: no GPU has that much memory");
+    const LockGuard guard(lock_);
+    ++stats_.allocations;
+    const SizeClass c = size_class(bytes);
+    const std::size_t room = api_.emulated ? bytes : c.bytes;
+    void* p = nullptr;
+    if (auto& list = list_of(c.index); !list.empty()) {
+      p = list.back().p;
+      list.pop_back();
+    } else {
+      int error = api_.Malloc(&p, room);
+      if (error == kCudaOutOfMemory) {
+        release_locked();
+        error = api_.Malloc(&p, room);
+      }
+      if (error == kCudaOutOfMemory) {
+        std::size_t free = 0, total = 0;
+        api_.MemGetInfo(&free, &total);
+        fail<Error>("[cuda allocate] out of memory: ", bytes, " bytes wanted, ", stats_.in_use,
+                    " in use by tensors, ", free, " of the device's ", total,
+                    " free; use a smaller batch or gradient checkpointing");
+      }
+      check_cuda(error, "Malloc");
+      stats_.reserved += room;
+      ++stats_.from_system;
+    }
+    stats_.in_use += room;
+    if (stats_.in_use > stats_.peak) stats_.peak = stats_.in_use;
+    return p;
+  }
+  void release(void* p, std::size_t bytes) {
+    const LockGuard guard(lock_);
+    const SizeClass c = size_class(bytes);
+    const std::size_t room = api_.emulated ? bytes : c.bytes;
+    stats_.in_use -= room;
+    list_of(c.index).push_back({p, room});
+    if (api_.emulated) release_locked();
+  }
+  /// Gives cached blocks back to the runtime.
+  void release_cached() {
+    const LockGuard guard(lock_);
+    release_locked();
+  }
+  MemoryStats stats() {
+    const LockGuard guard(lock_);
+    return stats_;
+  }
+  void reset_peak() {
+    const LockGuard guard(lock_);
+    stats_.peak = stats_.in_use;
+  }
+
+  static CudaAllocator& instance() {
+    static CudaAllocator* a = new CudaAllocator(cuda_api());  // immortal: tensors may outlive every static
+    return *a;
+  }
+
+ private:
+  struct Block {
+    void* p;
+    std::size_t bytes;
+  };
+  std::vector<Block>& list_of(int index) {
+    const auto i = static_cast<std::size_t>(index);
+    if (free_.size() <= i) free_.resize(i + 1);
+    return free_[i];
+  }
+  void release_locked() {
+    for (auto& list : free_) {
+      for (const Block& b : list) {
+        api_.Free(b.p);
+        stats_.reserved -= b.bytes;
+      }
+      list.clear();
+    }
+  }
+
+  const CudaApi& api_;
+  SpinLock lock_;
+  MemoryStats stats_;
+  std::vector<std::vector<Block>> free_;
+};
+
+}  // namespace detail
+
+/// The GPU.
+struct Cuda {
+  static constexpr const char* name = "cuda";
+  static constexpr bool host_memory = false;
+  /// Uninitialised memory. @throws Error when there is no GPU, or none of its memory left.
+  static Ref<Storage> allocate(std::size_t bytes) {
+    void* p = detail::CudaAllocator::instance().allocate(bytes);
+    return make_ref<Storage>(
+        p, bytes, [](void* d, std::size_t n, void*) { detail::CudaAllocator::instance().release(d, n); });
+  }
+};
+
+/// Allocator statistics of the GPU.
+inline MemoryStats cuda_memory_stats() { return detail::CudaAllocator::instance().stats(); }
+/// Starts `MemoryStats::peak` anew from what is in use.
+inline void reset_peak_cuda_memory() { detail::CudaAllocator::instance().reset_peak(); }
+/// Gives cached blocks back to the runtime.
+inline void release_cached_cuda_memory() { detail::CudaAllocator::instance().release_cached(); }
+
+namespace detail {
+inline void copy_cuda(void* to, const void* from, std::size_t bytes, CudaApi::Copy kind) {
+  if (bytes == 0) return;
+  check_cuda(cuda_api().MemcpyAsync(to, from, bytes, kind, cuda_stream()), "MemcpyAsync");
+  // Pageable host memory may be reused as soon as the caller returns.
+  if (kind != CudaApi::on_device) synchronize_cuda();
+}
+}  // namespace detail
+
+template <class T> void copy_from_host(Cuda, T* device, const T* host, Index n) {
+  detail::copy_cuda(device, host, static_cast<std::size_t>(n) * sizeof(T), CudaApi::to_device);
+}
+template <class T> void copy_to_host(Cuda, T* host, const T* device, Index n) {
+  detail::copy_cuda(host, device, static_cast<std::size_t>(n) * sizeof(T), CudaApi::to_host);
+}
+
+TMOR_END

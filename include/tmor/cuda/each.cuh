@@ -1,0 +1,68 @@
+#pragma once
+/// @file each.cuh
+/// The simplest kernel: a body called for every index below n. And `Nest`, what a loop over strided,
+/// broadcast operands (core/loop_plan.hpp) looks like inside a kernel.
+
+#include "tmor/core/loop_plan.hpp"
+#include "tmor/cuda/device.hpp"
+#include "tmor/cuda/launch.cuh"
+
+TMOR_BEGIN
+namespace cuda {
+
+template <class Body> __global__ void each_index(Body body, Index n) {
+  for (Index i = thread_index(); i < n; i += thread_count()) body(i);
+}
+
+/// `body(i)` for 0 <= i < n, each by one thread, in no order. `body` is a struct of values with a TMOR_HD
+/// operator(); `name` is for errors.
+template <class Body> void for_each(const char* name, Index n, const Body& body) {
+  constexpr unsigned kThreads = 128;
+  if (n > 0) launch({name, blocks_for(n, kThreads), kThreads}, each_index<Body>, body, n);
+}
+
+/// Sizes and, for each of `K` operands, strides in elements; the last dimension is fastest.
+template <int K> struct Nest {
+  int rank = 0;
+  bool narrow = true;  ///< all indices fit 32 bits, whose divisions are faster
+  Index size[Shape::kMaxRank] = {};
+  Index stride[K][Shape::kMaxRank] = {};
+
+  Nest() = default;
+  /// The first `K` operands of `plan`; the dimensions for which `take(d)` holds.
+  template <class Take> Nest(const LoopPlan& plan, Take take) {
+    for (int d = 0; d < plan.rank; ++d)
+      if (take(d)) {
+        size[rank] = plan.size[d];
+        for (int o = 0; o < K; ++o) stride[o][rank] = plan.stride[o][d];
+        ++rank;
+      }
+    narrow = count() < (Index{1} << 31);
+  }
+  explicit Nest(const LoopPlan& plan) : Nest(plan, [](int) { return true; }) {}
+
+  Index count() const {
+    Index n = 1;
+    for (int d = 0; d < rank; ++d) n *= size[d];
+    return n;
+  }
+  /// at[o] += offset of element `i` in operand o.
+  TMOR_HD void add_offsets(Index i, Index* at) const {
+    for (int d = rank - 1; d >= 0; --d) {
+      Index rest, digit;
+      if (narrow) {
+        const auto n = static_cast<std::uint32_t>(i), s = static_cast<std::uint32_t>(size[d]);
+        rest = n / s;
+        digit = n - static_cast<std::uint32_t>(rest) * s;
+      } else {
+        rest = i / size[d];
+        digit = i - rest * size[d];
+      }
+      for (int o = 0; o < K; ++o) at[o] += digit * stride[o][d];
+      i = rest;
+    }
+  }
+};
+
+}  // namespace cuda
+TMOR_END
