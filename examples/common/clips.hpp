@@ -83,7 +83,23 @@ inline Batch make_batch(const std::vector<tmor::SkeletonSequence>& clips, const 
           tmor::Tensor<Index>::from(labels)};
 }
 
-/// A training batch: a random part of each clip, mirrored, turned, scaled and sheared at random.
+/// A prepared clip as training sees it: a random part, mirrored with probability `mirror`, turned, scaled and
+/// sheared at random.
+inline tmor::SkeletonSequence augmented(const tmor::SkeletonSequence& clip, const InputOptions& o,
+                                        double mirror, tmor::Rng& rng) {
+  auto s = tmor::random_resized_crop(clip, o.frames, o.crop_low, 1.0, rng);
+  tmor::augment_(s,
+                 {.mirror = mirror,
+                  .rotate = o.rotate,
+                  .scale = o.scale,
+                  .shear = o.shear,
+                  .noise = o.noise,
+                  .joint_drop = o.joint_drop},
+                 rng);
+  return s;
+}
+
+/// A training batch of prepared clips.
 inline Batch training_batch(const std::vector<const Clip*>& clips, const tmor::data::BatchPlan& plan,
                             const InputOptions& o) {
   std::vector<tmor::SkeletonSequence> s;
@@ -91,14 +107,7 @@ inline Batch training_batch(const std::vector<const Clip*>& clips, const tmor::d
   for (Index i : plan.samples) {
     const Clip& c = *clips[static_cast<std::size_t>(i)];
     tmor::Rng rng = plan.rng(i);
-    s.push_back(tmor::random_resized_crop(c.sequence, o.frames, o.crop_low, 1.0, rng));
-    tmor::augment_(s.back(),
-                   {.rotate = o.rotate,
-                    .scale = o.scale,
-                    .shear = o.shear,
-                    .noise = o.noise,
-                    .joint_drop = o.joint_drop},
-                   rng);
+    s.push_back(augmented(c.sequence, o, 0.5, rng));
     labels.push_back(c.label);
   }
   return make_batch(s, labels, o.streams);

@@ -10,7 +10,6 @@
 
 #include "common/cli.hpp"
 #include "tmor/data/penn_action.hpp"
-#include "tmor/data/shards.hpp"
 #include "tmor/data/synth.hpp"
 #include "tmor/text/prompt_file.hpp"
 

@@ -58,7 +58,7 @@ inline std::vector<std::pair<std::string, tmor::Streams>> streams_of(const std::
   const std::vector<std::pair<std::string, tmor::Streams>> all{{"joint", {.bone = false, .motion = false}},
                                                                {"bone", {.joint = false, .motion = false}},
                                                                {"motion", {.joint = false, .bone = false}}};
-  if (name == "early") return {{name, {}}};
+  if (name == "early") return {{name, {.known = true}}};
   if (name == "ensemble") return all;
   for (const auto& s : all)
     if (s.first == name) return {s};

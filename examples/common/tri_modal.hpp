@@ -109,16 +109,7 @@ inline TriSamples training_triplets(const std::vector<tmor::data::Triplet>& trip
     out.batch.has_video.push_back(!t.video.empty());
     out.batch.has_text.push_back(t.has_text());
     if (t.has_skeleton()) {
-      skeletons.push_back(tmor::random_resized_crop(prepare(t.skeleton, m.input.layout), m.input.frames,
-                                                    m.input.crop_low, 1.0, rng));
-      tmor::augment_(skeletons.back(),
-                     {.mirror = 0,
-                      .rotate = m.input.rotate,
-                      .scale = m.input.scale,
-                      .shear = m.input.shear,
-                      .noise = m.input.noise,
-                      .joint_drop = m.input.joint_drop},
-                     rng);
+      skeletons.push_back(augmented(prepare(t.skeleton, m.input.layout), m.input, 0, rng));
     } else {
       skeletons.push_back({});
     }

@@ -10,17 +10,13 @@
 #include "common/supervised.hpp"
 #include "contrastive.hpp"
 
-#ifndef TMOR_EXAMPLE_DIR
-#define TMOR_EXAMPLE_DIR "examples/penn_action"
-#endif
-
 int main(int argc, char** argv) {
   return cli::run([&] {
     cli::Program program("Classifies the actions of Penn Action from 2-D skeletons.");
     penn::Settings o;
     penn::add_options(program, o);
     program.parse(argc, argv);
-    if (o.captions.empty()) o.captions = TMOR_EXAMPLE_DIR "/captions.json";
+    if (o.captions.empty()) o.captions = TMOR_EXAMPLES "/penn_action/captions.json";
 
     task::run_and_report(program, o, [&] {
       const auto set = penn::read_clips(o.data);

@@ -1,0 +1,265 @@
+#pragma once
+/// Every protocol of the tri-modal programs on one model, as a section of metrics.json; what a model has no
+/// tower for is null with a reason.
+
+#include <cmath>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/eval_set.hpp"
+#include "common/tri_modal.hpp"
+#include "tmor/eval/few_shot.hpp"
+#include "tmor/eval/linear_probe.hpp"
+#include "tmor/eval/nearest_neighbour.hpp"
+#include "tmor/eval/retrieval.hpp"
+#include "tmor/eval/zero_shot.hpp"
+
+namespace task {
+
+using tmor::io::Json;
+
+/// One of the models compared. Without an encoder: nearest neighbours on coordinates.
+struct Candidate {
+  std::string name;
+  const tmor::models::SkeletonEncoder<>* encoder = nullptr;
+  const TriModel* towers = nullptr;  ///< for what texts and videos are needed
+  InputOptions input;
+};
+
+/// What the report shows beside the figures.
+struct EvalDetails {
+  Tensor<> bodies_scores;     ///< (N, actions), of the linear probe
+  Tensor<> bodies_embedded;   ///< (N, embed), unit vectors
+  Tensor<> action_texts;      ///< (actions, embed)
+  Tensor<> skeleton_to_text;  ///< (R, R), cosines of the retrieval clips with their texts
+  Tensor<> unseen_scores;     ///< (N, unseen actions), zero-shot cosines
+};
+
+namespace detail {
+
+/// f(batch) over clips in pieces, stacked.
+template <class F>
+Tensor<> in_pieces(const std::vector<tmor::SkeletonSequence>& clips, const InputOptions& in, F&& f) {
+  tmor::NoGrad guard;
+  constexpr std::size_t at_once = 64;
+  std::vector<Tensor<>> rows;
+  for (std::size_t i = 0; i < clips.size(); i += at_once)
+    rows.push_back(
+        f(skeleton_batch({clips.begin() + static_cast<std::ptrdiff_t>(i),
+                          clips.begin() + static_cast<std::ptrdiff_t>(std::min(clips.size(), i + at_once))},
+                         in)));
+  return tmor::concat(rows, 0);
+}
+
+inline tmor::eval::Features features(const Candidate& m, const EvalClips& clips,
+                                     const std::vector<Index>& labels, Index first, Index classes) {
+  auto in = m.input;
+  if (!m.encoder) in.streams = {.bone = false, .motion = false};
+  tmor::eval::Features f{in_pieces(clips.skeletons(), in,
+                                   [&](const Batch& b) {
+                                     return m.encoder ? (*m.encoder)(b.x, Context{}, b.present).pooled
+                                                      : tmor::flatten(b.x, 1, -1);
+                                   }),
+                         {},
+                         classes};
+  for (const Index y : labels) f.y.push_back(y - first);
+  return f;
+}
+
+inline Json few_shot_json(const tmor::eval::FewShotResult& r, double chance) {
+  Json j{{"protocol", r.protocol}, {"chance", chance}};
+  for (const auto& p : r.points)
+    j[std::to_string(p.shots)] = {{"mean", p.top1_mean()}, {"std", p.top1_std()}, {"seeds", p.top1.size()}};
+  return j;
+}
+
+/// One nearest neighbour in place of a fitted classifier.
+inline tmor::eval::FewShotResult nearest_few_shot(const tmor::eval::Features& train,
+                                                  const tmor::eval::Features& test) {
+  const tmor::eval::NearestNeighbourOptions nearest{.k = 1, .by = tmor::eval::Nearness::kL2};
+  tmor::eval::FewShotResult r{
+      "few-shot: k samples a class drawn from the training samples, 5 draws; 1-NN (L2) on normalised "
+      "coordinates",
+      {}};
+  for (const Index k : {1, 2, 4, 8, 16}) {
+    tmor::eval::FewShotPoint p;
+    p.shots = k;
+    for (std::uint64_t s = 0; s < 5; ++s)
+      p.top1.push_back(tmor::eval::nearest_neighbour(
+                           tmor::eval::take(train, tmor::eval::draw_shots(train, k, s)), test, nearest)
+                           .top1);
+    r.points.push_back(p);
+  }
+  return r;
+}
+
+inline Json zero_shot_json(const tmor::eval::ZeroShotResult& r, Index classes, Index n) {
+  const double p = r.test.top1;
+  return {{"top1", p},
+          {"chance", 1.0 / static_cast<double>(classes)},
+          {"stderr", std::sqrt(p * (1 - p) / static_cast<double>(n))},
+          {"n", n},
+          {"protocol", r.protocol}};
+}
+
+inline Json retrieval_json(const tmor::eval::RetrievalFigures& f) {
+  return {{"r1", f.r1}, {"r5", f.r5}, {"r10", f.r10}, {"median_rank", f.median_rank}, {"queries", f.queries}};
+}
+
+inline Json no_tower(const std::string& why) { return {{"top1", nullptr}, {"reason", why}}; }
+
+}  // namespace detail
+
+/// Unit embeddings of classes by their prompts. `prompts(i)` are those of class `classes[i]`.
+template <class Prompts>
+Tensor<> embed_prompts(const TriModel& m, const std::vector<Index>& classes, Prompts&& prompts) {
+  std::vector<std::vector<std::string>> texts;
+  for (const Index c : classes) texts.push_back(prompts(c));
+  return embed_classes(texts, m.bpe, m.net.text->config.context,
+                       [&](const tmor::models::TextBatch<>& t) { return m.net.embed_texts(t, Context{}); });
+}
+
+/// Unit embeddings of skeleton clips.
+inline Tensor<> embed_skeletons(const TriModel& m, const std::vector<tmor::SkeletonSequence>& clips) {
+  return detail::in_pieces(clips, m.input,
+                           [&](const Batch& b) { return m.net.embed_skeletons(b.x, Context{}, b.present); });
+}
+
+inline std::vector<Index> range(Index begin, Index end) {
+  std::vector<Index> r;
+  for (Index i = begin; i < end; ++i) r.push_back(i);
+  return r;
+}
+
+/// Zero-shot: unseen actions among one another, unseen combinations among one another and among all
+/// combinations of the trained actions.
+inline Json zero_shot_section(const TriModel& m, const EvalSet& set, EvalDetails* details) {
+  namespace synth = tmor::data::synth;
+  const Index trained = synth::kTrainedActions, actions = synth::kActions;
+  Json j = Json::object();
+  tmor::eval::Features f{embed_skeletons(m, set.action_test.skeletons()), {}, actions - trained};
+  for (const Index y : set.action_test.actions) f.y.push_back(y - trained);
+  const auto r = tmor::eval::zero_shot(f, embed_prompts(m, range(trained, actions), synth::prompts),
+                                       "fixed prompts of actions never trained on");
+  j["unseen_actions"] = detail::zero_shot_json(r, f.classes, f.size());
+  if (details) details->unseen_scores = r.scores;
+
+  const auto x = embed_skeletons(m, set.combinations.skeletons());
+  const auto among = [&](const std::vector<Index>& classes, const char* text) {
+    tmor::eval::Features g{x, {}, std::ssize(classes)};
+    for (const Index y : set.combinations.combinations)
+      g.y.push_back(std::find(classes.begin(), classes.end(), y) - classes.begin());
+    const auto z = tmor::eval::zero_shot(g, embed_prompts(m, classes, synth::combination_prompts), text);
+    return detail::zero_shot_json(z, g.classes, g.size());
+  };
+  std::vector<Index> all;
+  for (Index c = 0; c < std::ssize(synth::combinations()); ++c)
+    if (static_cast<Index>(synth::combinations()[static_cast<std::size_t>(c)].action) < trained)
+      all.push_back(c);
+  j["unseen_combinations"] =
+      among(all,
+            "prompts of all combinations of action and side of the trained actions, those of the clips never "
+            "trained on");
+  j["unseen_combinations_alone"] =
+      among(synth::held_out_combinations(), "prompts of the combinations never trained on alone");
+  return j;
+}
+
+/// Retrieval in all directions that the model has towers for, on clips of unseen bodies and cameras.
+inline Json retrieval_section(const TriModel& m, const EvalSet& set, EvalDetails* details) {
+  const tmor::NoGrad guard;
+  const Index n = std::min(set.sizes.retrieval, set.bodies.size());
+  std::vector<tmor::SkeletonSequence> skeletons;
+  std::vector<std::string> texts;
+  std::vector<Index> own, by_text;
+  std::vector<Tensor<>> video_rows;
+  for (Index i = 0; i < n; ++i) {
+    const auto& t = set.bodies.triplets[static_cast<std::size_t>(i)];
+    skeletons.push_back(t.skeleton);
+    texts.push_back(t.texts.front());
+    own.push_back(i);
+    by_text.push_back(std::find(texts.begin(), texts.end(), texts.back()) - texts.begin());
+    if (!m.net.video || (i + 1) % 64 != 0) {
+      if (!m.net.video || i + 1 < n) continue;
+    }
+    std::vector<const std::vector<tmor::io::Pixels>*> videos;
+    for (Index k = std::ssize(video_rows) * 64; k <= i; ++k)
+      videos.push_back(&set.bodies.triplets[static_cast<std::size_t>(k)].video);
+    video_rows.push_back(m.net.embed_frames(frames_of(videos, *m.net.config.video), Context{}));
+  }
+  const auto s = embed_skeletons(m, skeletons);
+  const auto v = m.net.video ? tmor::concat(video_rows, 0) : Tensor<>();
+  const auto t = m.net.text
+                     ? m.net.embed_texts(tokens_of(texts, m.bpe, m.net.text->config.context), Context{})
+                     : Tensor<>();
+  Json j{{"protocol",
+          tmor::detail::cat(n,
+                            " generated clips of unseen bodies and cameras; ranked by cosine; right is "
+                            "what belongs to the query, or has the very same caption")},
+         {"chance", {{"r1", 1.0 / static_cast<double>(n)}}}};
+  const auto both = [&](const char* ab, const char* ba, const Tensor<>& a, const Tensor<>& b,
+                        const std::vector<Index>& group) {
+    if (!a.defined() || !b.defined()) {
+      for (const char* k : {ab, ba}) j[k] = {{"r1", nullptr}, {"reason", "the model has no such tower"}};
+      return;
+    }
+    const auto r = tmor::eval::retrieval(a, group, b, group);
+    j[ab] = detail::retrieval_json(r.a_to_b);
+    j[ba] = detail::retrieval_json(r.b_to_a);
+  };
+  both("s2t", "t2s", s, t, by_text);
+  both("s2v", "v2s", s, v, own);
+  both("v2t", "t2v", v, t, by_text);
+  if (details && t.defined()) details->skeleton_to_text = tmor::matmul(s, tmor::transpose(t));
+  return j;
+}
+
+/// Linear probe on the trained actions and few-shot on unseen ones, encoder frozen in evaluation mode.
+inline void probe_sections(const Candidate& m, const EvalSet& set, Json& j, EvalDetails* details) {
+  namespace synth = tmor::data::synth;
+  const Index trained = synth::kTrainedActions, unseen = synth::kActions - trained;
+  const auto train = detail::features(m, set.train, set.train.actions, 0, trained),
+             test = detail::features(m, set.bodies, set.bodies.actions, 0, trained),
+             shots = detail::features(m, set.action_shots, set.action_shots.actions, trained, unseen),
+             unseen_test = detail::features(m, set.action_test, set.action_test.actions, trained, unseen);
+  const double chance = 1.0 / static_cast<double>(trained);
+  if (m.encoder) {
+    const auto r = tmor::eval::linear_probe(train, test);
+    j["linear"] = {{"top1", r.test.top1},
+                   {"mean_class", r.test.mean_class},
+                   {"chance", chance},
+                   {"protocol", r.protocol + "; trained actions, unseen bodies and cameras"}};
+    if (details) details->bodies_scores = r.model.scores(test.x);
+    j["few_shot"] =
+        detail::few_shot_json(tmor::eval::few_shot(shots, unseen_test), 1.0 / static_cast<double>(unseen));
+  } else {
+    const auto r = tmor::eval::nearest_neighbour(train, test, {.k = 1, .by = tmor::eval::Nearness::kL2});
+    j["linear"] = {{"top1", r.top1},
+                   {"chance", chance},
+                   {"protocol",
+                    "1-NN (L2) on normalised coordinates in place of a linear probe; trained actions, "
+                    "unseen bodies and cameras"}};
+    j["few_shot"] = detail::few_shot_json(detail::nearest_few_shot(shots, unseen_test),
+                                          1.0 / static_cast<double>(unseen));
+  }
+}
+
+/// All of it for one model.
+inline Json evaluate(const Candidate& m, const EvalSet& set, EvalDetails* details = nullptr) {
+  Json j = Json::object();
+  probe_sections(m, set, j, details);
+  if (m.towers && m.towers->net.text) {
+    j["zero_shot"] = zero_shot_section(*m.towers, set, details);
+    j["retrieval"] = retrieval_section(*m.towers, set, details);
+  } else {
+    const auto none = detail::no_tower("the model has no text tower");
+    j["zero_shot"] = {
+        {"unseen_actions", none}, {"unseen_combinations", none}, {"unseen_combinations_alone", none}};
+    for (const char* k : {"s2t", "t2s", "s2v", "v2s", "v2t", "t2v"})
+      j["retrieval"][k] = {{"r1", nullptr}, {"reason", "the model has a skeleton tower alone"}};
+  }
+  return j;
+}
+
+}  // namespace task

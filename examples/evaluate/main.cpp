@@ -1,0 +1,47 @@
+/// Every protocol on a pre-trained model, skeletons alone at the input: linear probe, few-shot, zero-shot,
+/// retrieval, detection.
+///
+///     build/examples/evaluate --model runs/first/model.safetensors --json
+
+#include "common/evaluation.hpp"
+
+int main(int argc, char** argv) {
+  return cli::run([&] {
+    cli::Program program(
+        "Evaluates a model that examples/pretrain wrote, on generated clips it has never seen.");
+    cli::Common common;
+    std::string path, out;
+    task::SourceOptions source;
+    task::EvalSizes sizes;
+    program.option("--model", path, "model.safetensors of a run")->required();
+    program.option("--train-clips", sizes.train, "labelled clips for the linear probe")
+        ->check(cli::at_least<tmor::Index>(54));
+    program.option("--test-clips", sizes.bodies, "of trained actions, unseen bodies and cameras")
+        ->check(cli::at_least<tmor::Index>(27));
+    program.option("--unseen-clips", sizes.actions, "of unseen actions")
+        ->check(cli::at_least<tmor::Index>(32));
+    program.option("--combination-clips", sizes.combinations, "of unseen combinations")
+        ->check(cli::at_least<tmor::Index>(12));
+    program.option("--metrics", out, "also write the result to this JSON file");
+    program.add(common, false);
+    program.parse(argc, argv);
+
+    const auto model = task::load_model(path);
+    source.seed = common.seed;
+    source.layout = model.input.layout;
+    if (const auto& video = model.net.config.video) {
+      source.video_frames = video->frames;
+      source.side = video->height;
+    } else {
+      source.video_frames = 0;
+    }
+    const auto set = task::make_eval_set(source, sizes);
+    auto result = task::evaluate({"model", &model.net.skeleton, &model, model.input}, set);
+    result["model"] = path;
+    result["seed"] = common.seed;
+    result["generator_version"] = tmor::data::synth::kVersion;
+    if (!out.empty()) tmor::io::write_json(out, result);
+    std::fprintf(stderr, "%s\n", result.dump(2).c_str());
+    cli::print_result(result, common.json);
+  });
+}
