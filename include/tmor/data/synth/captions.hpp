@@ -156,9 +156,10 @@ inline std::string caption(const Script& script, Rng& rng) {
 
 namespace detail {
 
-inline std::vector<std::string> prompts(Action action, Side side) {
-  static constexpr std::string_view names[] = {"a person {}", "someone {}", "a video of a person {}",
-                                               "the person is {}"};
+/// Every text of an action: its names in all templates, its descriptions in the first two.
+inline std::vector<std::string> prompts(Action action, Side side, bool named) {
+  static constexpr std::string_view templates[] = {"a person {}", "someone {}", "a video of a person {}",
+                                                   "the person is {}"};
   const ActionInfo& a = info(action);
   std::vector<std::string> out;
   const auto add = [&](std::string_view pattern, std::string_view what) {
@@ -166,11 +167,16 @@ inline std::vector<std::string> prompts(Action action, Side side) {
     replace_all(s, "{}", fill(what, a.limb, side));
     out.push_back(std::move(s));
   };
-  for (const std::string_view pattern : names)
-    for (std::size_t i = 0; i < filled(a.phrases); ++i) add(pattern, gerund(a.phrases[i]));
-  for (std::size_t i = 0; i < filled(a.descriptions); ++i)
-    for (std::size_t k = 0; k < 2; ++k) add(names[k], a.descriptions[i]);
+  for (std::size_t k = 0; named && k < std::size(templates); ++k)
+    for (std::size_t i = 0; i < filled(a.phrases); ++i) add(templates[k], gerund(a.phrases[i]));
+  for (std::size_t k = 0; k < 2; ++k)
+    for (std::size_t i = 0; i < filled(a.descriptions); ++i) add(templates[k], a.descriptions[i]);
   return out;
+}
+
+inline Action checked_action(Index id) {
+  TMOR_CHECK(id >= 0 && id < kActions, "synth prompts: action ", id, ", want 0 to ", kActions - 1);
+  return static_cast<Action>(id);
 }
 
 }  // namespace detail
@@ -178,17 +184,26 @@ inline std::vector<std::string> prompts(Action action, Side side) {
 /// Fixed texts of an action for zero-shot use, in templates with all its synonyms and descriptions; no side
 /// is said. @throws Error for an id that is no action.
 inline std::vector<std::string> prompts(Index action) {
-  TMOR_CHECK(action >= 0 && action < kActions, "synth prompts: action ", action, ", want 0 to ",
-             kActions - 1);
-  return detail::prompts(static_cast<Action>(action), Side::kNone);
+  return detail::prompts(detail::checked_action(action), Side::kNone, true);
 }
 
-/// The same of a combination: every text says the side. @throws Error for an id out of range.
+/// Only the texts that say how the body moves. Those of held-out actions use words alone that are also said
+/// of trained ones, which a text encoder without foreknowledge needs. @throws Error for an id that is no
+/// action.
+inline std::vector<std::string> descriptions(Index action) {
+  return detail::prompts(detail::checked_action(action), Side::kNone, false);
+}
+
+/// The prompts of a combination: every text says the side. @throws Error for an id out of range.
 inline std::vector<std::string> combination_prompts(Index id) {
   TMOR_CHECK(id >= 0 && id < std::ssize(combinations()), "synth prompts: combination ", id, " of ",
              combinations().size());
   const Combination& c = combinations()[static_cast<std::size_t>(id)];
-  return detail::prompts(c.action, c.side);
+  std::vector<std::string> out = detail::prompts(c.action, c.side, true);
+  const auto silent = detail::prompts(c.action, Side::kNone, true);
+  for (std::size_t i = out.size(); c.side != Side::kNone && i-- > 0;)
+    if (out[i] == silent[i]) out.erase(out.begin() + static_cast<std::ptrdiff_t>(i));
+  return out;
 }
 
 }  // namespace data::synth

@@ -288,6 +288,10 @@ inline Style draw_style(Split split, float most, Rng& rng) {
     s.count = std::min<Index>(1 + rng.uniform_int(4), fit);
   else if (a.timing == Timing::kCycle)
     s.count = std::max<Index>(1, static_cast<Index>(static_cast<double>(fit) * rng.uniform(.55, 1.0) + .5));
+  constexpr float kFar = 2.8f;  // metres that stay in sight
+  const float cycle =
+      c.action == Action::kWalk || c.action == Action::kRun ? std::abs(travel(s, 1, .83f).z) : 0;
+  if (cycle > 0) s.count = std::clamp<Index>(static_cast<Index>(kFar / cycle), 1, s.count);
   if (c.action == Action::kSitDown) s.to = Posture::kSitting;
   if (c.action == Action::kLieDown) s.to = Posture::kLying;
   if (c.action == Action::kStandUp) s.from = Posture::kSitting;

@@ -14,7 +14,7 @@ TMOR_BEGIN
 namespace data::synth {
 
 /// Changes whenever the output for some options and seed does.
-inline constexpr int kVersion = 1;
+inline constexpr int kVersion = 2;
 
 struct SynthOptions {
   Split split = Split::kTrain;

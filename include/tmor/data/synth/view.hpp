@@ -83,15 +83,17 @@ inline Camera place_camera(std::span<const Joints> motion, const ViewOptions& o,
   // Our z points from the person to the camera.
   c.axes = Axes{}.turned(azimuth, roll, from_above);
   const Vec3 middle = between(low, high, .5f);
-  const float fill = draw(rng, .75, 1);  // of half the picture
-  float distance = .8f;                  // the least at which every joint stays inside
+  const float fill = draw(rng, .72, .95);  // of half the picture
+  float distance = .8f;                    // the least at which every joint stays inside
   for (std::size_t t = 0; t < motion.size(); t += 2)
     for (const Vec3& p : motion[t]) {
       const Vec3 q = p - middle;
-      const float x = std::abs(dot(q, c.axes.x)) / c.cx, y = std::abs(dot(q, c.axes.y)) / c.cy;
+      constexpr float kFlesh = .1f;  // around a joint
+      const float x = (std::abs(dot(q, c.axes.x)) + kFlesh) / c.cx;
+      const float y = (std::abs(dot(q, c.axes.y)) + kFlesh) / c.cy;
       distance = std::max(distance, std::max(x, y) * c.focal / fill + dot(q, c.axes.z));
     }
-  const float slack = .5f * (1 - fill) * distance / c.focal;
+  const float slack = .7f * (1 - fill) * distance / c.focal;
   const float right = slack * c.cx * draw(rng, -1, 1), up = slack * c.cy * draw(rng, -1, 1);
   c.at = middle + distance * c.axes.z + right * c.axes.x + up * c.axes.y;
   if (rng.bernoulli(o.shake)) c.shake = size / 64 * draw(rng, .4, 1.6);
