@@ -1,6 +1,10 @@
 #pragma once
 /// @file set.hpp
 /// Samples by number: sample i is a function of (options, seed, i) alone.
+///
+/// 3-D skeletons turned by half a turn about y are what a Kinect gives (x to its left, z away from it), and
+/// `face_camera_` works on them. Beware of `mirror_`: it makes left actions of right ones, but not their
+/// texts.
 
 #include <string>
 #include <vector>
