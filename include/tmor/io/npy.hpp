@@ -178,6 +178,11 @@ inline std::string npy_header(const Array& a) {
   return out + text;
 }
 
+/// The bytes of a .npy file that holds `a`, version 1, C order. @throws Error for bf16.
+inline std::string npy_bytes(const Array& a) {
+  return npy_header(a).append(reinterpret_cast<const char*>(a.data()), a.bytes());
+}
+
 /// Writes `a` as version 1, C order, atomically. @throws IoError; Error for bf16.
 inline void write_npy(const std::string& path, const Array& a) {
   AtomicFile file(path);

@@ -61,12 +61,10 @@ template <class Source> class TarReader {
     for (;;) {
       std::array<char, kTarBlock> buffer;
       const std::size_t start = at_, got = fill(buffer.data(), kTarBlock);
-      if (got == 0 && start > 0 && !pending(long_name, long_size))
-        return {};  // some writers leave out the end
       const std::string_view block(buffer.data(), kTarBlock);
       if (got < kTarBlock)
-        bad(start, got == 0 ? "the archive is empty or ends behind a long name"
-                            : "the archive ends inside a header");
+        bad(start, start == 0 ? "the archive is empty, or too short for one"
+                              : "the archive ends without its end mark: it is cut off");
       if (block.find_first_not_of('\0') == block.npos) {
         if (pending(long_name, long_size)) bad(start, "the archive ends behind a long name");
         return {};
