@@ -31,42 +31,11 @@ export TMOR_JOBS=$jobs
 
 # ---- Packages -------------------------------------------------------------------------------------------------
 
-missing=()
-need() { # <Debian package> <its command or a file of it>
-  command -v "$2" >/dev/null || [ -e "$2" ] || missing+=("$1")
-}
-as_root() {
-  if [ "$(id -u)" = 0 ]; then
-    "$@"
-  elif command -v sudo >/dev/null; then
-    if [ -t 0 ]; then sudo "$@"; else sudo -n "$@"; fi
-  else
-    return 1
-  fi
-}
-install_missing() {
-  [ ${#missing[@]} -gt 0 ] || return 0
-  command -v apt-get >/dev/null || { echo "missing, and there is no apt-get to install them: ${missing[*]}" >&2; return 1; }
-  echo "installing ${missing[*]}"
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 update &&
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 \
-      install --no-install-recommends "${missing[@]}" >/dev/null || {
-    echo "could not install; as root: apt-get update && apt-get install ${missing[*]}" >&2
-    return 1
-  }
-}
-
-need cmake cmake
-need ninja-build ninja
-need g++ g++
+. tests/support/packages.sh
+need_build_tools
 need python3 python3
 need pkg-config pkg-config
 need doctest-dev /usr/include/doctest/doctest.h
-need libeigen3-dev /usr/include/eigen3/Eigen/Core
-need libstb-dev /usr/include/stb/stb_image.h
-need nlohmann-json3-dev /usr/include/nlohmann/json.hpp
-need libcli11-dev /usr/include/CLI/CLI.hpp
-need zlib1g-dev /usr/include/zlib.h
 if grep -rqs "<benchmark/benchmark.h>" bench; then need libbenchmark-dev /usr/include/benchmark/benchmark.h; fi
 if [ $full = 1 ]; then need clang clang++; fi
 install_missing

@@ -37,7 +37,7 @@ struct ClipSet {
 struct InputOptions {
   Index frames = 64;      ///< T of the network
   double crop_low = 0.6;  ///< shortest part of a clip that training sees
-  double rotate = 0.25, scale = 0.2, shear = 0.15, noise = 0.01, joint_drop = 0.0;
+  double rotate = 0.25, scale = 0.2, shear = 0.15, noise = 0.01, joint_drop = 0.1;
   tmor::Streams streams{};
   std::string layout = "penn13";  ///< joints of the network's input
 };

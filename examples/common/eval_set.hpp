@@ -11,13 +11,18 @@ namespace task {
 
 /// How many clips each part has.
 struct EvalSizes {
-  Index train = 1500;        ///< labelled training clips, for probes
-  Index bodies = 800;        ///< trained actions, unseen bodies and cameras
-  Index actions = 800;       ///< unseen actions; half of them are what few-shot draws from
-  Index combinations = 400;  ///< unseen combinations
-  Index retrieval = 400;     ///< of `bodies`, with their videos and texts
-  Index sequences = 120;     ///< to train detection on, of 6 actions at most
-  Index test_sequences = 60;
+  Index train, bodies, actions, combinations, retrieval, sequences, test_sequences;
+
+  /// In proportion to `n`, the clips of trained actions by unseen bodies before unseen cameras.
+  static EvalSizes of(Index n) {
+    return {.train = 2 * n,  // labelled training clips, for probes
+            .bodies = n,
+            .actions = n,           // unseen actions; half of them are what few-shot draws from
+            .combinations = n / 2,  // unseen combinations
+            .retrieval = n / 2,     // the first of `bodies`, with their videos and texts
+            .sequences = n / 6,     // to train detection on, of 6 actions at most
+            .test_sequences = n / 12};
+  }
 };
 
 /// Clips in a row; `actions` and `combinations` are class ids of the generator.
@@ -38,11 +43,14 @@ struct EvalSet {
   EvalClips train, bodies, action_shots, action_test, combinations, sequences, test_sequences;
 };
 
+/// Frames of a generated clip of one action.
+inline constexpr Index kClipFrames = 64;
+
 namespace detail {
 
 /// Samples [begin, end) of a split, made by all threads. Those from `videos` on are not rendered.
 inline EvalClips make_clips(const SourceOptions& o, tmor::data::synth::Split split, Index begin, Index end,
-                            Index videos, Index frames = 64) {
+                            Index videos, Index frames = kClipFrames) {
   namespace synth = tmor::data::synth;
   auto with = synth_options(o, split), without = with;
   with.frames = without.frames = frames;

@@ -9,6 +9,7 @@
 
 #include "common/eval_set.hpp"
 #include "common/tri_modal.hpp"
+#include "tmor/eval/detection.hpp"
 #include "tmor/eval/few_shot.hpp"
 #include "tmor/eval/linear_probe.hpp"
 #include "tmor/eval/nearest_neighbour.hpp"
@@ -27,13 +28,17 @@ struct Candidate {
   InputOptions input;
 };
 
+/// Of retrieval: from skeletons, videos or texts to another of them.
+inline constexpr const char* kDirections[] = {"s2t", "t2s", "s2v", "v2s", "v2t", "t2v"};
+
 /// What the report shows beside the figures.
 struct EvalDetails {
-  Tensor<> bodies_scores;     ///< (N, actions), of the linear probe
-  Tensor<> bodies_embedded;   ///< (N, embed), unit vectors
-  Tensor<> action_texts;      ///< (actions, embed)
-  Tensor<> skeleton_to_text;  ///< (R, R), cosines of the retrieval clips with their texts
-  Tensor<> unseen_scores;     ///< (N, unseen actions), zero-shot cosines
+  Tensor<> bodies_scores;                    ///< (N, actions), of the linear probe
+  Tensor<> bodies_embedded;                  ///< (N, embed), unit vectors
+  Tensor<> action_texts;                     ///< (actions, embed)
+  Tensor<> skeleton_to_text;                 ///< (R, R), cosines of the retrieval clips with their texts
+  Tensor<> unseen_scores;                    ///< (N, unseen actions), zero-shot cosines
+  std::vector<tmor::FrameScores> detection;  ///< logits of the test sequences
 };
 
 namespace detail {
@@ -103,10 +108,6 @@ inline Json zero_shot_json(const tmor::eval::ZeroShotResult& r, Index classes, I
           {"protocol", r.protocol}};
 }
 
-inline Json retrieval_json(const tmor::eval::RetrievalFigures& f) {
-  return {{"r1", f.r1}, {"r5", f.r5}, {"r10", f.r10}, {"median_rank", f.median_rank}, {"queries", f.queries}};
-}
-
 inline Json no_tower(const std::string& why) { return {{"top1", nullptr}, {"reason", why}}; }
 
 }  // namespace detail
@@ -172,46 +173,77 @@ inline Json retrieval_section(const TriModel& m, const EvalSet& set, EvalDetails
   const Index n = std::min(set.sizes.retrieval, set.bodies.size());
   std::vector<tmor::SkeletonSequence> skeletons;
   std::vector<std::string> texts;
-  std::vector<Index> own, by_text;
-  std::vector<Tensor<>> video_rows;
+  std::vector<Index> group;
   for (Index i = 0; i < n; ++i) {
     const auto& t = set.bodies.triplets[static_cast<std::size_t>(i)];
     skeletons.push_back(t.skeleton);
     texts.push_back(t.texts.front());
-    own.push_back(i);
-    by_text.push_back(std::find(texts.begin(), texts.end(), texts.back()) - texts.begin());
-    if (!m.net.video || (i + 1) % 64 != 0) {
-      if (!m.net.video || i + 1 < n) continue;
-    }
-    std::vector<const std::vector<tmor::io::Pixels>*> videos;
-    for (Index k = std::ssize(video_rows) * 64; k <= i; ++k)
-      videos.push_back(&set.bodies.triplets[static_cast<std::size_t>(k)].video);
-    video_rows.push_back(m.net.embed_frames(frames_of(videos, *m.net.config.video), Context{}));
+    group.push_back(std::find(texts.begin(), texts.end(), texts.back()) - texts.begin());
+  }
+  std::vector<Tensor<>> videos;
+  for (Index i = 0; m.net.video && i < n; i += 64) {
+    std::vector<const std::vector<tmor::io::Pixels>*> some;
+    for (Index k = i; k < std::min(n, i + 64); ++k)
+      some.push_back(&set.bodies.triplets[static_cast<std::size_t>(k)].video);
+    videos.push_back(m.net.embed_frames(frames_of(some, *m.net.config.video), Context{}));
   }
   const auto s = embed_skeletons(m, skeletons);
-  const auto v = m.net.video ? tmor::concat(video_rows, 0) : Tensor<>();
+  const auto v = videos.empty() ? Tensor<>() : tmor::concat(videos, 0);
   const auto t = m.net.text
                      ? m.net.embed_texts(tokens_of(texts, m.bpe, m.net.text->config.context), Context{})
                      : Tensor<>();
-  Json j{{"protocol",
-          tmor::detail::cat(n,
-                            " generated clips of unseen bodies and cameras; ranked by cosine; right is "
-                            "what belongs to the query, or has the very same caption")},
-         {"chance", {{"r1", 1.0 / static_cast<double>(n)}}}};
-  const auto both = [&](const char* ab, const char* ba, const Tensor<>& a, const Tensor<>& b,
-                        const std::vector<Index>& group) {
-    if (!a.defined() || !b.defined()) {
-      for (const char* k : {ab, ba}) j[k] = {{"r1", nullptr}, {"reason", "the model has no such tower"}};
-      return;
-    }
-    const auto r = tmor::eval::retrieval(a, group, b, group);
-    j[ab] = detail::retrieval_json(r.a_to_b);
-    j[ba] = detail::retrieval_json(r.b_to_a);
-  };
-  both("s2t", "t2s", s, t, by_text);
-  both("s2v", "v2s", s, v, own);
-  both("v2t", "t2v", v, t, by_text);
+  const auto r = tmor::eval::tri_modal_retrieval(s, v, t, group);
+  Json j{{"protocol", r.protocol + "; generated clips of unseen bodies and cameras, a group is one caption"}};
+  for (const char* direction : kDirections) {
+    const auto* f = r.find(direction);
+    j[direction] = f ? Json{{"r1", f->r1},           {"r5", f->r5},
+                            {"r10", f->r10},         {"median_rank", f->median_rank},
+                            {"queries", f->queries}, {"chance", f->chance_r1}}
+                     : Json{{"r1", nullptr}, {"reason", "the model has no such tower"}};
+  }
   if (details && t.defined()) details->skeleton_to_text = tmor::matmul(s, tmor::transpose(t));
+  return j;
+}
+
+/// Frame tokens of long sequences, which the encoder reads whole at the rate it was trained at.
+inline std::vector<tmor::eval::DetectionSequence> token_sequences(const Candidate& m, const EvalClips& clips,
+                                                                  bool embedded) {
+  const tmor::NoGrad guard;
+  std::vector<tmor::eval::DetectionSequence> out;
+  for (const auto& t : clips.triplets) {
+    auto in = m.input;
+    in.frames = t.skeleton.frames * m.input.frames / kClipFrames;
+    const auto b = skeleton_batch({t.skeleton}, in);
+    const auto f = (*m.encoder)(b.x, Context{}, b.present);
+    const auto tokens = tmor::reshape(f.tokens, {f.tokens.size(1), f.tokens.size(2)});
+    tmor::Timeline truth{t.id, static_cast<double>(t.skeleton.frames), {}};
+    for (const auto& s : t.segments)
+      truth.spans.push_back({s.action, static_cast<double>(s.begin), static_cast<double>(s.end)});
+    out.push_back({embedded ? m.encoder->project()(tokens) : tokens, truth});
+  }
+  return out;
+}
+
+/// Frame-wise detection: a head on frozen tokens, and by the texts of the actions alone.
+inline Json detection_section(const Candidate& m, const EvalSet& set, EvalDetails* details) {
+  namespace synth = tmor::data::synth;
+  if (!m.encoder) return {{"map", nullptr}, {"reason", "coordinates have no frame tokens"}};
+  const auto test = token_sequences(m, set.test_sequences, false);
+  const auto r = tmor::eval::detection(token_sequences(m, set.sequences, false), test, synth::kTrainedActions,
+                                       {.width = 128, .epochs = 30, .policies = {"all-steps"}});
+  Json j{{"map", r.maps[0].map},
+         {"chance", r.maps[0].chance},
+         {"protocol", r.protocol + "; " + r.maps[0].protocol}};
+  if (m.towers && m.towers->net.text) {
+    const auto z = tmor::eval::zero_shot_detection(
+        token_sequences(m, set.test_sequences, true),
+        embed_prompts(*m.towers, range(0, synth::kTrainedActions), synth::prompts), {"all-steps"},
+        "fixed prompts");
+    j["zero_shot"] = {{"map", z.maps[0].map}, {"chance", z.maps[0].chance}, {"protocol", z.protocol}};
+  } else {
+    j["zero_shot"] = {{"map", nullptr}, {"reason", "the model has no text tower"}};
+  }
+  if (details) details->detection = r.scores;
   return j;
 }
 
@@ -249,6 +281,7 @@ inline void probe_sections(const Candidate& m, const EvalSet& set, Json& j, Eval
 inline Json evaluate(const Candidate& m, const EvalSet& set, EvalDetails* details = nullptr) {
   Json j = Json::object();
   probe_sections(m, set, j, details);
+  j["detection"] = detection_section(m, set, details);
   if (m.towers && m.towers->net.text) {
     j["zero_shot"] = zero_shot_section(*m.towers, set, details);
     j["retrieval"] = retrieval_section(*m.towers, set, details);
@@ -256,7 +289,7 @@ inline Json evaluate(const Candidate& m, const EvalSet& set, EvalDetails* detail
     const auto none = detail::no_tower("the model has no text tower");
     j["zero_shot"] = {
         {"unseen_actions", none}, {"unseen_combinations", none}, {"unseen_combinations_alone", none}};
-    for (const char* k : {"s2t", "t2s", "s2v", "v2s", "v2t", "t2v"})
+    for (const char* k : kDirections)
       j["retrieval"][k] = {{"r1", nullptr}, {"reason", "the model has a skeleton tower alone"}};
   }
   return j;

@@ -10,6 +10,7 @@
 
 #include "common/cli.hpp"
 #include "tmor/data/penn_action.hpp"
+#include "tmor/data/shards.hpp"
 #include "tmor/data/synth.hpp"
 #include "tmor/text/prompt_file.hpp"
 
@@ -33,7 +34,8 @@ struct SourceOptions {
   Index synth_clips = 6000;           ///< size of the generated set
   Index video_frames = 4, side = 48;  ///< of generated videos; 0 frames: none
   std::uint64_t seed = 0;
-  std::string penn_captions;  ///< captions.json of Penn Action
+  std::string penn_captions = TMOR_EXAMPLES "/penn_action/captions.json";
+  Index max_bad = 0;  ///< samples of shards that may be passed over
 };
 
 /// The generator's options for one of its splits.
@@ -90,6 +92,19 @@ inline Source penn_source(const std::string& directory, const SourceOptions& o) 
   return s;
 }
 
+/// Tar shards: a file, a folder, or a pattern like train-{000000..000012}.tar. A bad sample that may be
+/// passed over is one without any modality.
+inline Source shards_source(const std::string& where, const SourceOptions& o) {
+  const auto shards = std::make_shared<tmor::data::Shards>(tmor::data::shard_files(where),
+                                                           tmor::data::ShardOptions{.max_bad = o.max_bad});
+  TMOR_CHECK(shards->size() > 0, "--data shards:", where, ": no sample in them");
+  Source s{"shards", shards->size(), 1, {}, {}, {}};
+  s.sample = [shards](Index i) { return shards->read(i).value_or(tmor::data::Triplet{}); };
+  for (Index i = 0; i < std::min<Index>(s.size, 1000); ++i)
+    for (auto& text : s.sample(i).texts) s.corpus.push_back(std::move(text));
+  return s;
+}
+
 /// "synth", "shards:PATH" or "penn:DIR", each with "@SHARE" behind it or not. @throws UsageError.
 inline Source make_source(const std::string& given, const SourceOptions& o) {
   const auto at = given.rfind('@');
@@ -108,10 +123,13 @@ inline Source make_source(const std::string& given, const SourceOptions& o) {
     s = synth_source(o);
   } else if (kind == "penn" && !path.empty()) {
     s = penn_source(path, o);
+  } else if (kind == "shards" && !path.empty()) {
+    s = shards_source(path, o);
   } else {
     throw cli::UsageError("--data " + given + ": give synth, shards:PATH or penn:DIR");
   }
   s.share = share;
+  TMOR_CHECK(!s.corpus.empty(), "--data ", given, ": no sample has a text");
   return s;
 }
 

@@ -12,16 +12,11 @@ int main(int argc, char** argv) {
     cli::Common common;
     std::string path, out;
     task::SourceOptions source;
-    task::EvalSizes sizes;
+    tmor::Index clips = 800;
     program.option("--model", path, "model.safetensors of a run")->required();
-    program.option("--train-clips", sizes.train, "labelled clips for the linear probe")
-        ->check(cli::at_least<tmor::Index>(54));
-    program.option("--test-clips", sizes.bodies, "of trained actions, unseen bodies and cameras")
-        ->check(cli::at_least<tmor::Index>(27));
-    program.option("--unseen-clips", sizes.actions, "of unseen actions")
-        ->check(cli::at_least<tmor::Index>(32));
-    program.option("--combination-clips", sizes.combinations, "of unseen combinations")
-        ->check(cli::at_least<tmor::Index>(12));
+    program
+        .option("--eval-clips", clips, "generated clips that test trained actions; other tests in proportion")
+        ->check(cli::at_least<tmor::Index>(60));
     program.option("--metrics", out, "also write the result to this JSON file");
     program.add(common, false);
     program.parse(argc, argv);
@@ -35,7 +30,7 @@ int main(int argc, char** argv) {
     } else {
       source.video_frames = 0;
     }
-    const auto set = task::make_eval_set(source, sizes);
+    const auto set = task::make_eval_set(source, task::EvalSizes::of(clips));
     auto result = task::evaluate({"model", &model.net.skeleton, &model, model.input}, set);
     result["model"] = path;
     result["seed"] = common.seed;

@@ -42,7 +42,6 @@ int main(int argc, char** argv) {
     source.layout = model.input.layout;
     source.video_frames = 0;
     source.seed = common.seed;
-    if (source.penn_captions.empty()) source.penn_captions = TMOR_EXAMPLES "/penn_action/captions.json";
     const auto clips = task::make_source(data, source);
 
     const tmor::NoGrad guard;

@@ -6,7 +6,8 @@
 
 namespace penn {
 
-/// Hidden joints keep the annotators' guess; ones in the image's corner are filled from the frames beside them.
+/// Hidden joints keep the annotators' guess; ones in the image's corner are filled from the frames beside
+/// them.
 inline task::ClipSet read_clips(const std::string& directory) {
   task::ClipSet out{tmor::data::penn_actions(),
                     {},

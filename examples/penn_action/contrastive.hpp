@@ -69,9 +69,9 @@ inline Tensor<> embed_classes(const tmor::models::SkeletonText<>& model, const t
   for (const Index c : labels)
     prompts.push_back(
         tmor::all_prompts(book, book.find(tmor::data::penn_actions()[static_cast<std::size_t>(c)])));
-  return task::embed_classes(prompts, bpe, model.text.config.context, [&](const tmor::models::TextBatch<>& t) {
-    return model.embed_texts(t, Context{});
-  });
+  return task::embed_classes(
+      prompts, bpe, model.text.config.context,
+      [&](const tmor::models::TextBatch<>& t) { return model.embed_texts(t, Context{}); });
 }
 
 /// Features of clips whose labels are renumbered by their place in `classes`.

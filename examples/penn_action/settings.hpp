@@ -21,7 +21,7 @@ inline void add_options(cli::Program& p, Settings& o) {
   p.choice("--split", o.split, {"all", "0", "1", "2"}, "which seen/unseen split (contrastive)");
   p.option("--runs", o.runs, "seeds a split, from --seed on (contrastive)")
       ->check(cli::at_least<tmor::Index>(1));
-  o.common.epochs = 100;
+  o.common.epochs = 90;
   task::add_options(p, o);
 }
 

@@ -50,7 +50,7 @@ Json run(const Settings& o) {
          {"parameters", tmor::parameter_count(model)},
          {"parameters_skeleton", tmor::parameter_count(model.net.skeleton)}};
   std::optional<task::EvalSet> set;
-  if (!o.no_eval) set.emplace(task::make_eval_set(o.source, o.eval));
+  if (!o.no_eval) set.emplace(task::make_eval_set(o.source, task::EvalSizes::of(o.eval_clips)));
   r["seconds_data"] = seconds();
 
   train_towers(model, data, o, out, [&] {
@@ -101,7 +101,6 @@ int main(int argc, char** argv) {
     program.parse(argc, argv);
     o.input.layout = o.source.layout;
     o.source.seed = o.common.seed;
-    if (o.source.penn_captions.empty()) o.source.penn_captions = TMOR_EXAMPLES "/penn_action/captions.json";
     std::optional<tmor::train::RunDir> folder;
     if (!o.common.out.empty()) folder.emplace(o.common.out, o.common.start(), program.config());
     const auto result = pretrain::run(o);

@@ -20,11 +20,11 @@ struct Settings {
   std::vector<std::string> data = {"synth"};
   std::string size = "tiny", model, contrast = "info_nce";
   task::SourceOptions source;
-  Index batch = 64, eval_every = 0, vocab = 1000, bad = 0;
+  Index batch = 64, eval_every = 0, vocab = 1000;
   double lr = 2e-3, weight_decay = 0.05, clip = 1, ema = 0.998, frame = 0.2, video_text = 0.5;
   bool compare = false, no_eval = false;
   task::InputOptions input;
-  task::EvalSizes eval;
+  Index eval_clips = 800;
 };
 
 inline void add_options(cli::Program& p, Settings& o) {
@@ -51,10 +51,15 @@ inline void add_options(cli::Program& p, Settings& o) {
   p.option("--frame-weight", o.frame, "of the frame-level term")->check(cli::at_least(0.0));
   p.option("--video-text-weight", o.video_text, "of video against text")->check(cli::at_least(0.0));
   p.option("--vocab", o.vocab, "tokens of the tokenizer at most")->check(cli::in_range<Index>(259, 65536));
+  p.option("--max-bad", o.source.max_bad, "bad samples of shards that may be passed over")
+      ->check(cli::at_least<Index>(0));
   p.option("--eval-every", o.eval_every,
            "epochs between looks at retrieval on unseen bodies; 0: only at the end")
       ->check(cli::at_least<Index>(0));
   p.option("--penn-captions", o.source.penn_captions, "captions.json of Penn Action");
+  p.option("--eval-clips", o.eval_clips,
+           "generated clips that test trained actions; other tests in proportion")
+      ->check(cli::at_least<Index>(60));
   p.flag("--compare", o.compare,
          "also train the models to compare with: skeletons and text alone, and labels");
   p.flag("--no-eval", o.no_eval, "train and save only");

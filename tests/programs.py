@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Runs the programs of examples/ the way a user does, on little generated data: programs.py BUILD_FOLDER.
+
+Pre-training, interrupted and resumed, from the generator and from shards; evaluation, embeddings and naming a clip with
+what it wrote; the page of the report; and what wrong use and damaged files answer.
+"""
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+BIN = pathlib.Path(sys.argv[1]) / "examples"
+SMALL = ["--synth-clips", "96", "--batch", "16", "--epochs", "2", "--frames", "16", "--video-frames", "2", "--side", "24",
+         "--eval-clips", "60", "--threads", "2"]
+checks = 0
+
+
+def check(ok, what):
+    global checks
+    checks += 1
+    if not ok:
+        sys.exit(f"not so: {what}")
+
+
+def run(program, *arguments, status=0):
+    done = subprocess.run([BIN / program, *map(str, arguments)], capture_output=True, text=True)
+    check(done.returncode == status, f"{program} {' '.join(map(str, arguments))} ends with {done.returncode}: {done.stderr[-800:]}")
+    if status:
+        lines = done.stderr.strip().splitlines()
+        check(len(lines) >= 1 and lines[-1].startswith("error: "), f"one clear line from {program}: {done.stderr[-400:]}")
+        return lines[-1]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def numbers_in(value):
+    if isinstance(value, dict):
+        return [n for v in value.values() for n in numbers_in(v)]
+    return [value] if isinstance(value, float) else []
+
+
+with tempfile.TemporaryDirectory() as folder:
+    tmp = pathlib.Path(folder)
+    first = run("pretrain", *SMALL, "--out", tmp / "a", "--compare", "--json")
+    for part in (first, *first["comparisons"].values()):
+        for key in ("linear", "few_shot", "zero_shot", "retrieval", "detection"):
+            check(key in part, f"{key} in metrics")
+        check(set("1 4 16".split()) <= set(part["few_shot"]), "few-shot points")
+        check(all(0 <= n <= 1000 for n in numbers_in(part["zero_shot"])), "zero-shot figures are numbers")
+    check(set(first["comparisons"]) == {"untrained", "supervised", "skeleton_text", "nearest_neighbour"}, "four comparisons")
+    for direction in ("s2t", "t2s", "s2v", "v2s", "v2t", "t2v"):
+        check(first["retrieval"][direction]["r1"] is not None, direction)
+    check(first["comparisons"]["skeleton_text"]["retrieval"]["s2v"]["r1"] is None, "no video tower, no figure")
+    page = (tmp / "a/report.html").read_text()
+    check(len(page) < 5e6 and "http://" not in page.replace("http://www.w3.org", ""), "the report is self-contained")
+    check(json.loads((tmp / "a/metrics.json").read_text())["seed"] == 0, "metrics.json")
+    scales = [json.loads(line) for line in (tmp / "a/log.jsonl").read_text().splitlines()]
+    check(all("scale_st" in line for line in scales if "loss" in line), "scales are logged at every step")
+
+    # The same bytes with another number of threads, and after a kill.
+    run("pretrain", *SMALL, "--threads", "1", "--out", tmp / "b", "--no-eval", "--json")
+    running = subprocess.Popen([BIN / "pretrain", *SMALL, "--out", tmp / "c", "--no-eval"], stderr=subprocess.DEVNULL)
+    for _ in range(600):
+        time.sleep(0.05)
+        if (tmp / "c/checkpoint.safetensors").exists() or running.poll() is not None:
+            break
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    run("pretrain", *SMALL, "--out", tmp / "c", "--no-eval", "--resume", "--json")
+    model = (tmp / "a/model.safetensors").read_bytes()
+    check(model == (tmp / "b/model.safetensors").read_bytes(), "one thread gives the bytes of two")
+    check(model == (tmp / "c/model.safetensors").read_bytes(), "a killed and resumed run gives the same bytes")
+
+    evaluated = run("evaluate", "--model", tmp / "a/model.safetensors", "--eval-clips", 60, "--json")
+    check(evaluated["linear"] == first["linear"] and evaluated["retrieval"] == first["retrieval"],
+          "evaluate gives what pretrain measured")
+    embedded = run("extract", "--model", tmp / "a/model.safetensors", "--synth-clips", 10, "--out", tmp / "e.safetensors", "--json")
+    check(embedded["clips"] == 10 and embedded["tokens"][0] == 4, "ten clips embedded")
+
+    shards = run("make_shards", "--synth-clips", 48, "--video-frames", 2, "--side", 24, "--shard-samples", 20, "--out",
+                 tmp / "s/train", "--json")
+    check(shards["samples"] == 48 and len(list((tmp / "s").iterdir())) == 3, "three shards")
+    mixed = run("pretrain", *SMALL, "--epochs", "1", "--data", f"shards:{tmp / 's'}", "synth@0.5", "--contrast", "siglip",
+                "--no-eval", "--json")
+    check(mixed["samples_an_epoch"] == 96, "48 of the shards and half of 96")
+    whole = (tmp / "s/train-000001.tar").read_bytes()
+    (tmp / "s/train-000001.tar").write_bytes(whole[: len(whole) // 2])
+    line = run("pretrain", *SMALL, "--data", f"shards:{tmp / 's'}", "--no-eval", status=1)
+    check("train-000001.tar" in line, "the damaged shard is named")
+
+    # Wrong use.
+    check("--epochs" in run("pretrain", "--epoch", "3", status=2), "the nearest option is suggested")
+    run("pretrain", "--data", "video", status=2)
+    check("already holds a run" in run("pretrain", *SMALL, "--out", tmp / "a", status=1), "no run is overwritten unasked")
+    (tmp / "bad.safetensors").write_bytes(model[:1000])
+    check("bad.safetensors" in run("evaluate", "--model", tmp / "bad.safetensors", status=1), "the damaged model is named")
+
+print(f"{checks} checks of programs hold")
