@@ -3,6 +3,7 @@
 
 #include "../support/files.hpp"
 #include "../support/fuzz.hpp"
+#include "../support/markup.hpp"
 #include "tmor/report/run_log.hpp"
 #include "tmor/train/logger.hpp"
 
@@ -51,6 +52,22 @@ TEST_CASE("it reads what the logger writes") {
   CHECK(read.x == std::vector<double>{1, 2});
   CHECK_FALSE(is_finite(read.y[0]));
   CHECK(read.y[1] == 0.5);
+}
+
+TEST_CASE("the usual curves of a run") {
+  const auto log = parse_run_log(
+      "{\"step\":1,\"loss\":2,\"lr\":1,\"scale_sv\":14,\"seconds\":3}\n"
+      "{\"step\":2,\"valid\":{\"top1\":0.5,\"loss\":0.7,\"median_rank\":9}}\n",
+      "x");
+  const std::string s = report::training_curves(log).text;
+  CHECK(test::markup_error(s) == "");
+  CHECK(test::count(s, "<figure") == 5);
+  for (const char* title :
+       {"Training loss", "Validation", "Validation, not fractions", "Learned scales", "Learning rate"})
+    CHECK(contains(s, std::string("<h3>") + title + "</h3>"));
+  CHECK(contains(s, "50 %"));
+  CHECK_FALSE(contains(s, "seconds"));
+  CHECK(contains(report::training_curves({}).text, "logged nothing"));
 }
 
 TEST_CASE("damaged logs") {

@@ -143,8 +143,7 @@ inline Html confusion_matrix(const Confusion& c) {
              "</b></span><span class=\"num\">", m.count, " of ", m.of, "</span></li>");
   if (!mistakes.empty()) s += "</ol>";
   s += "</div></div>";
-  if (!c.note.empty()) s += cat("<figcaption>", escape(c.note), "</figcaption>");
-  return {s + "</figure>"};
+  return {s + detail::notes({c.note}) + "</figure>"};
 }
 
 }  // namespace report

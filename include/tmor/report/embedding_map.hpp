@@ -138,11 +138,9 @@ inline Html embedding_map(const EmbeddingMap& map) {
       s += cat("<li><button type=\"button\" data-group=\"", a, "\" aria-pressed=\"false\">",
                detail::swatch(a, true), escape(map.actions[a]), "</button></li>");
   s += "</ul></div></div>";
-  if (shown < map.items.size())
-    s += cat("<figcaption>", map.items.size() - shown,
-             " not drawn: their places are not finite.</figcaption>");
-  if (!map.note.empty()) s += cat("<figcaption>", escape(map.note), "</figcaption>");
-  return {s + "</figure>"};
+  const std::size_t missing = map.items.size() - shown;
+  const std::string gaps = missing > 0 ? cat(missing, " not drawn: their places are not finite.") : "";
+  return {s + detail::notes({map.note, gaps}) + "</figure>"};
 }
 
 }  // namespace report

@@ -32,6 +32,14 @@ inline Html caption(std::string_view title, std::string_view more) {
   return {s};
 }
 
+/// What stands below a figure, a paragraph each; nothing for empty ones.
+inline std::string notes(const std::vector<std::string>& paragraphs) {
+  std::string s;
+  for (const std::string& p : paragraphs)
+    if (!p.empty()) s += cat("<p>", escape(p), "</p>");
+  return s.empty() ? s : cat("<figcaption>", s, "</figcaption>");
+}
+
 inline Html empty_figure(std::string_view title, std::string_view what) {
   return {cat("<figure class=\"card empty\">", caption(title, "").text, "<p class=\"none\">", escape(what),
               "</p></figure>")};

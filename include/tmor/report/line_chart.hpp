@@ -157,7 +157,9 @@ inline std::string error_bars(const Plot& p, const Series& s, bool log, double s
 
 inline std::string series_svg(const Plot& p, const LineChart& c, const Series& s, std::size_t i,
                               double shift) {
-  std::string out = cat("<g class=\"", colour_class(i), "\">");
+  // Beyond the eighth series the colours return: dashed, then dotted.
+  const char* const dash = i < kColours ? "" : i < 2 * kColours ? " dashed" : " dotted";
+  std::string out = cat("<g class=\"", colour_class(i), dash, "\">");
   if (c.smooth > 0) {
     out +=
         cat("<path class=\"curve faint\" d=\"", curve_path(p, s, c.y.log), "\"/><path class=\"curve\" d=\"",
@@ -254,9 +256,7 @@ inline Html line_chart(const LineChart& chart) {
                             chart.points ? 2.5 * (static_cast<double>(i) - middle) : 0);
   s += cat("</svg><output class=\"tip\" hidden></output></div>",
            script_data(detail::read_out(plot, chart, series)).text);
-  for (const std::string& note : {chart.note, gaps})
-    if (!note.empty()) s += cat("<figcaption>", escape(note), "</figcaption>");
-  return {s + "</figure>"};
+  return {s + detail::notes({chart.note, gaps}) + "</figure>"};
 }
 
 }  // namespace report

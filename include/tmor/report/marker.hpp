@@ -36,7 +36,11 @@ inline std::string marker_svg(std::size_t i, double x, double y, double r) {
 
 /// The sample of series `i` in a legend: its mark, on a line where `points` is false.
 inline std::string swatch(std::size_t i, bool points) {
-  return cat("<svg class=\"swatch ", colour_class(i), "\" viewBox=\"0 0 18 12\" aria-hidden=\"true\">",
+  return cat("<svg class=\"swatch ", colour_class(i),
+             points || i < kColours ? ""
+             : i < 2 * kColours     ? " dashed"
+                                    : " dotted",
+             "\" viewBox=\"0 0 18 12\" aria-hidden=\"true\">",
              points ? marker_svg(i, 9, 6, 4.2) : std::string("<path class=\"curve\" d=\"M1 6h16\"/>"),
              "</svg>");
 }

@@ -29,7 +29,7 @@ inline constexpr Theme kLight = {
     "#dfe3ea", "#17202c",
     "#566274", "#0f4fc4",
     "#00705a", "#c2380a",
-    "#ffffff", {"#0f4fc4", "#f0100a", "#01957b", "#9a4691", "#40801c", "#2f93c2", "#4b2a86", "#33454e"}};
+    "#ffffff", {"#0f4fc4", "#e0450a", "#01957b", "#9a4691", "#3c5400", "#2f93c2", "#4b2a86", "#33454e"}};
 inline constexpr Theme kDark = {
     "#0e1218", "#171d26",
     "#2b3442", "#e8edf4",

@@ -93,5 +93,44 @@ inline RunLog read_run_log(const std::string& path) {
   return parse_run_log(io::read_file(path, std::size_t{1} << 28), path);
 }
 
+/// The usual figures of a run beside one another: training losses (names that begin with "loss"), validation
+/// metrics that are fractions and the other ones ("valid."), learned scales (names with "scale" in them),
+/// learning rate, gradient norm, and whatever else was logged but for clock times. Curves that the log does
+/// not have make no figure; an empty log makes one that says so.
+inline Html training_curves(const RunLog& log) {
+  const Axis step{.label = "step"};
+  LineChart loss{.title = "Training loss", .x = step, .smooth = 0.9},
+      fractions = {.title = "Validation", .x = step};
+  LineChart others{.title = "Validation, not fractions", .x = step},
+      scales = {.title = "Learned scales", .x = step};
+  LineChart rate{.title = "Learning rate", .x = step},
+      norm = {.title = "Gradient norm", .x = step, .y = {.log = true}};
+  LineChart rest{.title = "Also logged", .x = step};
+  fractions.y = {.percent = true, .from_zero = true};
+  for (Series s : log.series) {
+    const bool valid = s.name.starts_with("valid.");
+    const auto has = [&](std::string_view part) { return s.name.find(part) != s.name.npos; };
+    if (s.name == "seconds") continue;
+    if (valid) {
+      const bool within =
+          std::all_of(s.y.begin(), s.y.end(), [](double v) { return !is_finite(v) || (v >= 0 && v <= 1); });
+      s.name.erase(0, 6);
+      (within && !has("loss") && !has("rank") ? fractions : others).series.push_back(std::move(s));
+    } else {
+      (s.name.starts_with("loss") ? loss
+       : has("scale")             ? scales
+       : s.name == "lr"           ? rate
+       : s.name == "grad_norm"    ? norm
+                                  : rest)
+          .series.push_back(std::move(s));
+    }
+  }
+  loss.note = "The heavy line is a moving average.";
+  std::vector<Html> figures;
+  for (const LineChart* c : {&loss, &fractions, &scales, &rate, &norm, &others, &rest})
+    if (!c->series.empty()) figures.push_back(line_chart(*c));
+  return figures.empty() ? detail::empty_figure("", "The run has logged nothing yet.") : beside(figures);
+}
+
 }  // namespace report
 TMOR_END

@@ -105,9 +105,11 @@ for (const figure of all('[data-chart]')) {
       for (const p of s.points) if (!best || Math.abs(p[0] - x) < Math.abs(best[0] - x)) best = p;
       if (!best || Math.abs(at_x(best[0]) - place) > 0.02 * (right - left)) return;
       marks.append(svg('circle', {class: 'mark c' + k % 8, cx: at_x(best[0]), cy: at_y(best[1]), r: 4.5}));
-      const line = document.createElement('span'), dot = document.createElement('i');
+      const [line, dot, name, value] = ['span', 'i', 'em', 'u'].map(e => document.createElement(e));
       dot.className = 'c' + k % 8;
-      line.append(dot, s.name + ' ' + number(best[1], d.y) + (best.length > 2 ? ' ± ' + number(best[2], d.y) : ''));
+      name.textContent = s.name;
+      value.textContent = number(best[1], d.y) + (best.length > 2 ? ' ± ' + number(best[2], d.y) : '');
+      line.append(dot, name, value);
       tip.append(line);
     });
     tip.hidden = false;

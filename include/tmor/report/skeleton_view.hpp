@@ -226,7 +226,9 @@ inline Html skeleton_view(const SkeletonClip& clip) {
   const Index strip = std::min<Index>(6, poses.moments);
   for (Index i = 0; i < strip; ++i)
     s += detail::pose_svg(poses, detail::evenly(i, strip, poses.moments), clip.turned);
-  return {s + "</div>" + script_data(detail::pose_data(poses, clip.turned)).text + "</figure>"};
+  s += "</div><ul class=\"legend\"><li><i class=\"box left\"></i>left</li><li><i class=\"box "
+       "right\"></i>right</li></ul>";
+  return {s + script_data(detail::pose_data(poses, clip.turned)).text + "</figure>"};
 }
 
 }  // namespace report

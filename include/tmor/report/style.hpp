@@ -68,6 +68,7 @@ section>h2+.lead{margin-top:.4rem}
 .card{background:var(--card);border:1px solid var(--line);border-radius:14px;padding:1.15rem 1.2rem;min-width:0}
 .card>*+*{margin-top:.7rem}
 .card>h3+.sub{margin-top:.1rem}
+.chart{max-width:660px}
 .grid{display:grid;gap:1.1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,360px),1fr));align-items:start}
 .grid.three{grid-template-columns:repeat(auto-fill,minmax(min(100%,270px),1fr))}
 .headlines{display:grid;gap:.9rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,158px),1fr));margin-top:1.8rem!important}
@@ -86,7 +87,6 @@ section>h2+.lead{margin-top:.4rem}
 figcaption{border-top:1px solid var(--line);padding-top:.65rem}
 figcaption:empty{display:none}
 figcaption p+p{margin-top:.3rem}
-figcaption+figcaption{border:0;padding-top:0}
 .readout{min-height:1.5em}
 .scroll.more{-webkit-mask-image:linear-gradient(90deg,#000 calc(100% - 44px),#0003);
  mask-image:linear-gradient(90deg,#000 calc(100% - 44px),#0003)}
@@ -106,6 +106,8 @@ text.mid{text-anchor:middle}
 .rule{stroke:var(--line);stroke-width:1}
 .axis{stroke:var(--muted);stroke-width:1}
 .curve{fill:none;stroke:var(--c);stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}
+.dashed .curve{stroke-dasharray:7 4}
+.dotted .curve{stroke-dasharray:1.5 4}
 .faint{opacity:.28;stroke-width:1.4}
 .bar{fill:none;stroke:var(--c);stroke-width:1.5}
 .mark{fill:var(--c);stroke:var(--card);stroke-width:1}
@@ -115,10 +117,12 @@ text.mid{text-anchor:middle}
 .swatch{width:18px;height:12px;flex:none}
 .box{width:14px;height:14px;border-radius:3px;flex:none}
 .tip{position:absolute;top:0;left:0;pointer-events:none;background:var(--card);border:1px solid var(--line);
- border-radius:8px;padding:.45rem .65rem;font-size:.8rem;line-height:1.5;box-shadow:0 6px 20px #0003;z-index:2;
- max-width:240px}
+ border-radius:8px;padding:.4rem .6rem;font-size:.78rem;line-height:1.45;box-shadow:0 6px 20px #0003;z-index:2;
+ max-width:min(300px,100%)}
 .tip b{display:block;font-weight:600}
-.tip span{display:flex;align-items:center;gap:.4rem;font-variant-numeric:tabular-nums}
+.tip span{display:grid;grid-template-columns:auto minmax(0,1fr) auto;align-items:center;gap:.4rem}
+.tip em{font-style:normal;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
+.tip u{text-decoration:none;white-space:nowrap;font-variant-numeric:tabular-nums;padding-left:.5rem}
 .tip i{width:9px;height:9px;border-radius:50%;background:var(--c);flex:none}
 
 table{border-collapse:collapse;width:100%;font-size:.92rem}
@@ -137,6 +141,8 @@ sup{font-size:.7em;line-height:0}
 .heat svg{flex:none}
 .heat .rows{position:sticky;left:0;background:var(--card);z-index:1}
 .ground{fill:var(--page)}
+.box.left{background:var(--c0)}
+.box.right{background:var(--c1)}
 rect.hit,.box.hit{fill:var(--accent);background:var(--accent)}
 rect.miss,.box.miss{fill:var(--bad);background:var(--bad)}
 .heat rect[class]:hover{stroke:var(--ink);stroke-width:2}

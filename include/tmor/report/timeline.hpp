@@ -102,8 +102,7 @@ inline Html timeline(const Timeline& t) {
       s += cat("<span style=\"left:", detail::fixed(100 * scale.place(scale.ticks[i]), 2), "%\">",
                scale.labels[i], i == 0 ? " s" : "", "</span>");
   s += "</div></div></div><p class=\"readout\" aria-live=\"polite\">Point at a band for its times.</p>";
-  if (!t.note.empty()) s += cat("<figcaption>", escape(t.note), "</figcaption>");
-  return {s + "</figure>"};
+  return {s + detail::notes({t.note}) + "</figure>"};
 }
 
 }  // namespace report
