@@ -161,6 +161,25 @@ TEST_CASE("left is the body's left: turning and leaning") {
   CHECK(j[synth::kHead].x < j[synth::kPelvis].x - .1f);  // the body's left is +x at the start
 }
 
+TEST_CASE("slow is slow and fast is fast, however little time there is") {
+  for (const float seconds : {1.5f, 3.2f, 10.f})
+    for (std::uint64_t i = 0; i < 300; ++i) {
+      const synth::Script s =
+          synth::make_script({synth::Split::kTrain, seconds, Index(1 + i % 4)}, Rng(13).fork(i));
+      REQUIRE(!s.events.empty());
+      for (const synth::Event& e : s.events) {
+        const synth::ActionInfo& a = synth::info(e.style.action);
+        const float ramps = a.timing == synth::Timing::kCycle ? .6f : 0;
+        const float slow = (e.end - e.begin - ramps) / static_cast<float>(e.style.count) / a.seconds;
+        CHECK(e.begin >= 0);
+        CHECK(e.end <= seconds + 1e-4f);
+        if (e.style.speed == synth::Speed::kSlow) CHECK(slow > 1.27f);
+        if (e.style.speed == synth::Speed::kNormal) CHECK((slow > .79f && slow < 1.29f));
+        if (e.style.speed == synth::Speed::kFast) CHECK(slow < .81f);
+      }
+    }
+}
+
 TEST_CASE("captions tell no side that is not there, and leave no place unfilled") {
   std::set<std::string> all;
   for (std::uint64_t i = 0; i < 600; ++i) {

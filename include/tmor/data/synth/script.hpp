@@ -304,6 +304,15 @@ inline float duration(const Style& s) {
   return info(s.action).timing == Timing::kCycle ? whole + .6f : whole;
 }
 
+/// Fewer repetitions, then faster ones, until they fit into `most` seconds; the speed told is the true one.
+inline void fit(Style& s, float most) {
+  while (duration(s) > most && s.count > 1) --s.count;
+  if (duration(s) <= most) return;
+  s.seconds = std::max(s.seconds - (duration(s) - most) / static_cast<float>(s.count), .1f);
+  const float slow = s.seconds / info(s.action).seconds;
+  s.speed = slow > 1.28f ? Speed::kSlow : slow < .8f ? Speed::kFast : Speed::kNormal;
+}
+
 }  // namespace detail
 
 /// Draws a script. The same Rng gives the same script.
@@ -317,26 +326,23 @@ inline Script make_script(const ScriptOptions& o, Rng rng) {
   detail::draw_fidgets(s, who);
 
   constexpr float kRise = .8f;  // seconds to stand up or sit down between actions, unlabelled
+  const bool several = o.most_actions > 1;
+  const float most = several ? std::clamp(.5f * o.seconds, 1.2f, 3.2f) : o.seconds;  // seconds of an action
   float now = 0;
   Place place = s.place;
   Posture posture = Posture::kStanding;
   for (int tries = 0; std::ssize(s.events) < o.most_actions && tries < 4 * o.most_actions + 4; ++tries) {
     const bool first = s.events.empty();
-    Style style = detail::draw_style(o.split, o.seconds, how);
+    Style style = detail::draw_style(o.split, most, how);
+    detail::fit(style, most);
     const float rest = o.seconds - now;
     const bool waits = !first && style.from != posture;
     const float gap = first ? 0.f : detail::draw(how, .1, .5) + (waits ? kRise : 0.f);
-    float whole = detail::duration(style);
-    if (first && o.most_actions > 1) whole = std::min(whole, .6f * o.seconds);
-    if (whole + gap > rest) {
-      if (!first) continue;
-      whole = rest;
-    }
+    const float whole = std::min(detail::duration(style), rest);
+    if (!first && whole + gap > rest) continue;
     if (first) {
       s.start = posture = style.from;
-      now = detail::draw(
-          how, 0,
-          o.most_actions > 1 ? .2 * static_cast<double>(rest - whole) : static_cast<double>(rest - whole));
+      now = detail::draw(how, 0, static_cast<double>(several ? .2f * (rest - whole) : rest - whole));
     } else if (waits) {
       s.changes.push_back({now, now + kRise, posture, style.from});
     }

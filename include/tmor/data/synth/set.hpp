@@ -18,7 +18,7 @@ TMOR_BEGIN
 namespace data::synth {
 
 /// Changes whenever the output for some options and seed does.
-inline constexpr int kVersion = 2;
+inline constexpr int kVersion = 3;
 
 struct SynthOptions {
   Split split = Split::kTrain;
