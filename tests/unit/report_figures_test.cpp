@@ -120,6 +120,9 @@ TEST_CASE("a table marks the best of a column and says why something is missing"
   CHECK(contains(s, "<sup>2</sup> not a finite number"));
   CHECK(contains(s, "<sup>3</sup> not measured"));
   CHECK(contains(s, "Chance</th><td>25.0</td><td></td>"));
+  CHECK_FALSE(contains(s, "card full"));
+  const Table wide{.columns = std::vector<Column>(4), .rows = {{"a", {1.0, 2.0, 3.0, 4.0}}}};
+  CHECK(contains(table(wide).text, "card full"));  // the whole width, also beside other figures
   CHECK(contains(table({}).text, "no results"));
   t.rows[0].cells.pop_back();
   CHECK(contains(message<ShapeError>([&] { table(t); }), "'a'"));

@@ -12,7 +12,8 @@
 TMOR_BEGIN
 namespace report {
 
-/// Figures beside one another where the screen is wide enough, else one below the other.
+/// Figures beside one another where the screen is wide enough, else one below the other. Confusion matrices,
+/// maps and tables of more than three columns take the whole width all the same.
 inline Html beside(const std::vector<Html>& figures) {
   Html out{"<div class=\"grid\">"};
   for (const Html& f : figures) out += f;

@@ -70,6 +70,7 @@ section>h2+.lead{margin-top:.4rem}
 .card>h3+.sub{margin-top:.1rem}
 .chart{max-width:660px}
 .grid{display:grid;gap:1.1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,360px),1fr));align-items:start}
+.grid>.full,.grid>.map,.grid>.confusion{grid-column:1/-1}
 .grid.three{grid-template-columns:repeat(auto-fill,minmax(min(100%,270px),1fr))}
 .headlines{display:grid;gap:.9rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,158px),1fr));margin-top:1.8rem!important}
 .headlines .card{display:flex;flex-direction:column}

@@ -81,7 +81,8 @@ inline Html table(const Table& t) {
     TMOR_CHECK_SHAPE(r.cells.size() == t.columns.size(), "[report::table] row '", r.name, "' has ",
                      r.cells.size(), " cells for ", t.columns.size(), " columns");
   if (t.rows.empty() || t.columns.empty()) return detail::empty_figure(t.title, "There are no results.");
-  std::string s = cat("<figure class=\"card\">", detail::caption(t.title, "").text,
+  std::string s = cat("<figure class=\"card", t.columns.size() > 3 ? " full" : "", "\">",
+                      detail::caption(t.title, "").text,
                       "<div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">",
                       escape(t.rows_are), "</th>");
   std::vector<std::string> best;
