@@ -63,6 +63,13 @@ int main(int argc, char** argv) {
   b.run("unik_train", [&] {
     return train_step(unik(kJoints), random(rng, {kBatch, 1, kFrames, kJoints, 9}), ours);
   });
+  b.run("unik_small_train", [&] {  // narrow, as examples/penn_action trains it
+    const Unik small(rng, {.joints = 13,
+                           .in_channels = 6,
+                           .embed = kEmbed,
+                           .stages = {{32}, {32}, {32}, {64, 2}, {64}, {128, 2}, {128}}});
+    return train_step(small, random(rng, {kBatch, 1, kFrames, 13, 6}), ours);
+  });
   b.run("unik_infer", [&] {
     return infer(unik(kJoints), random(rng, {kBatch, 1, kFrames, kJoints, 9}), ours);
   });

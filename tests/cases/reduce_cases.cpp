@@ -10,7 +10,7 @@ TEST_CASE("op table: sums") {
         [&](const Arrays& in) { return reduced(in[0], r.dims, false, sum_of); }, {.tol = 1e-5});
   }
   row<1>(
-      "sum_keepdim", {{{2, 3, 5}}, {{1, 0, 2}}},
+      "sum, kept dimensions", {{{2, 3, 5}}, {{1, 0, 2}}},
       [](auto x) {
         return sum(x, {0, -1}, true);
       },
@@ -19,7 +19,7 @@ TEST_CASE("op table: sums") {
       },
       {.tol = 1e-5});
   row<1>(
-      "sum_all", unary_shapes(), [](auto x) { return sum(x); },
+      "sum of all", unary_shapes(), [](auto x) { return sum(x); },
       [](const Arrays& in) { return reduced(in[0], {}, false, sum_of); }, {.tol = 1e-5});
 }
 

@@ -9,7 +9,7 @@
 #include <cstring>
 #include <vector>
 
-#include "tmor/cpu/gemm.hpp"
+#include "tmor/cpu/packed.hpp"
 
 TMOR_BEGIN
 
@@ -149,10 +149,10 @@ Panels<T> pack_taps(const T* w, Index k, Index n, Index row, Index col, const st
 }  // namespace detail
 
 /// y = the convolution of x with w (see ConvTime). `hook` as for `gemm`: its row counts all of (n, t_out,
-/// v).
+/// v). `packed`: w as `PackedB` of a segment a tap, or null.
 template <class T>
 void conv_time(const ConvTime& s, const T* x, const T* w, T* y,
-               const std::type_identity_t<RowHook<T>>& hook = {}) {
+               const std::type_identity_t<RowHook<T>>& hook = {}, const PackedB<T>* packed = nullptr) {
   s.check();
   const Index t_out = s.t_out(), rows = t_out * s.v;
   if (s.n == 0 || rows == 0 || s.c_out == 0) return;
@@ -169,7 +169,8 @@ void conv_time(const ConvTime& s, const T* x, const T* w, T* y,
     g.c = y;
     return detail::gemm_no_terms(g, hook);
   }
-  const Panels<T> panels = detail::pack_taps(w, s.c_in, s.c_out, s.c_out, Index{1}, taps_w);
+  const Panels<T> panels =
+      packed ? packed->panels() : detail::pack_taps(w, s.c_in, s.c_out, s.c_out, Index{1}, taps_w);
   parallel_for(s.n * blocks, 1, [&](Index task, Index) {
     const Index clip = task / blocks, t0 = task % blocks * block, t1 = std::min(t0 + block, t_out);
     const Index first_row = (clip * t_out + t0) * s.v;

@@ -1,8 +1,8 @@
 #pragma once
 /// @file gemm.hpp
-/// Matrix products on the CPU: C = alpha A B + beta C for any strides of A and B, batches of them, products
-/// with a prepacked B, and a hook on finished rows of C for biases and activations. Everything is cut by the
-/// shape alone, so the bits of the result do not depend on the number of threads.
+/// Matrix products on the CPU: C = alpha A B + beta C for any strides of A and B, batches of them, and a hook
+/// on finished rows of C for biases and activations. Everything is cut by the shape alone, so the bits of the
+/// result do not depend on the number of threads. Products with a prepacked B are in packed.hpp.
 
 #include <algorithm>
 #include <type_traits>
@@ -334,43 +334,6 @@ void gemm(const GemmArgs<T, S>& g, const std::type_identity_t<RowHook<T>>& hook 
   const bool direct = detail::read_b_directly(g);
   Panels<T, S> panels(plan, g.n, g.b, g.b_row, g.b_col, detail::offsets_or_zero(g.b_segments), direct);
   detail::gemm_tasks(g, panels, false, hook);
-}
-
-/// The matrix B of a product, packed once for many: the weights of a layer at inference.
-template <class T> class PackedB {
- public:
-  /// Copies the (k x n) matrix `b` with any strides.
-  template <class S> PackedB(Index k, Index n, const S* b, Index b_row, Index b_col) : k_(k), n_(n) {
-    TMOR_CHECK(k >= 0 && n >= 0, "PackedB: negative size: k ", k, ", n ", n);
-    Panels<T, S> panels(KPlan(k, 1), n, b, b_row, b_col, detail::offsets_or_zero(nullptr), false);
-    packed_ = static_cast<T*>(memory_.reserve(static_cast<std::size_t>(panels.packed_size()) * sizeof(T)));
-    panels.set_packed(packed_);
-    panels.pack_all();
-  }
-  Index k() const { return k_; }
-  Index n() const { return n_; }
-  Panels<T> panels() const {
-    Panels<T> p(KPlan(k_, 1), n_, nullptr, 0, 1, nullptr, false);
-    p.set_packed(packed_);
-    return p;
-  }
-
- private:
-  Index k_, n_;
-  detail::ScratchBuffer memory_;
-  T* packed_ = nullptr;
-};
-
-/// `gemm` with the B of `packed` in place of `g.b`. Throws ShapeError unless its sizes are those of `g`.
-template <class T>
-void gemm(const GemmArgs<T>& g, const PackedB<T>& packed, const std::type_identity_t<RowHook<T>>& hook = {}) {
-  TMOR_CHECK_SHAPE(g.m >= 0 && g.k == packed.k() && g.n == packed.n() && g.segments == 1,
-                   "gemm: the packed matrix is ", packed.k(), " x ", packed.n(), ", the product wants ", g.k,
-                   " x ", g.n, " in one segment");
-  if (g.m == 0 || g.n == 0) return;
-  if (g.k == 0) return detail::gemm_no_terms(g, hook);
-  Panels<T> panels = packed.panels();
-  detail::gemm_tasks(g, panels, true, hook);
 }
 
 /// Computes `g` for every item of `batch`. Items may share A or B (stride 0); their C must not overlap. The

@@ -4,9 +4,11 @@
 /// used and forgotten while they are in the cache; backward makes them again (mixing costs V/Cout of the
 /// product) rather than reading them back from memory.
 
+#include <vector>
+
 #include "tmor/core/parallel.hpp"
 #include "tmor/core/tensor.hpp"
-#include "tmor/cpu/gemm.hpp"
+#include "tmor/cpu/packed.hpp"
 #include "tmor/cpu/pointwise.hpp"
 
 TMOR_BEGIN
@@ -31,6 +33,20 @@ template <class T> struct JointMixArgs {
 
 namespace detail {
 
+/// `g` for `count` frames, whose B and C lie `b_frame` and `c_frame` apart: small products, for which setting
+/// up would cost as much as multiplying.
+template <class T> void gemm_frames(GemmArgs<T> g, Index count, Index b_frame, Index c_frame) {
+  if (!read_b_directly(g) || g.n % Tile<T>::kCols != 0 || is_vector(g)) {
+    for (Index f = 0; f < count; ++f, g.b += b_frame, g.c += c_frame) gemm_serial(g, {});
+    return;
+  }
+  const KPlan plan(g.k, g.segments);
+  for (Index f = 0; f < count; ++f, g.b += b_frame, g.c += c_frame) {
+    const Panels<T> panels(plan, g.n, g.b, g.b_row, g.b_col, offsets_or_zero(g.b_segments), true);
+    gemm_block(g, panels, 0, g.m, 0, panels.count(), 0, plan.blocks(), {}, pack_a(g));
+  }
+}
+
 /// u[t,w,h,c] = sum_v a[h,v,w] x[t,v,c] for `count` frames.
 template <class T> void mix_frames(const JointMixArgs<T>& p, const T* x, const T* a, Index count, T* u) {
   GemmArgs<T> g;
@@ -39,15 +55,14 @@ template <class T> void mix_frames(const JointMixArgs<T>& p, const T* x, const T
   g.k = p.v;
   g.a_row = 1;
   g.a_col = p.w;
+  g.b = x;
   g.b_row = p.c_in;
   g.c_row = p.mixed();
-  for (Index f = 0; f < count; ++f)
-    for (Index h = 0; h < p.heads; ++h) {
-      g.a = a + h * p.v * p.w;
-      g.b = x + f * p.v * p.c_in;
-      g.c = u + f * p.w * p.mixed() + h * p.c_in;
-      gemm_serial(g, {});
-    }
+  for (Index h = 0; h < p.heads; ++h) {
+    g.a = a + h * p.v * p.w;
+    g.c = u + h * p.c_in;
+    gemm_frames(g, count, p.v * p.c_in, p.w * p.mixed());
+  }
 }
 
 /// Calls f(sample, first frame, frames) for all blocks of frames of samples [begin, end).
@@ -59,8 +74,10 @@ template <class T, class F> void for_frame_blocks(const JointMixArgs<T>& p, Inde
 
 }  // namespace detail
 
-/// y (n, t, w, c_out); `bias` (w, c_out) or null.
-template <class T> void joint_mix_forward(const JointMixArgs<T>& p, const T* bias, T* y) {
+/// y (n, t, w, c_out); `bias` (w, c_out) or null; `packed`: the weight as one (heads c_in) x c_out matrix, or
+/// null.
+template <class T>
+void joint_mix_forward(const JointMixArgs<T>& p, const T* bias, T* y, const PackedB<T>* packed = nullptr) {
   const Index step = p.frames(), blocks = (p.t + step - 1) / step;
   parallel_for(p.n * blocks, 1, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
@@ -77,14 +94,12 @@ template <class T> void joint_mix_forward(const JointMixArgs<T>& p, const T* bia
       g.b_row = p.c_out;
       g.c = y + (n * p.t + t) * p.w * p.c_out;
       g.c_row = p.c_out;
-      if (bias) {
-        detail::gemm_serial(g, [&](T* c, Index row, Index col, Index cols) {
-          const T* b = bias + row % p.w * p.c_out + col;
-          for (Index j = 0; j < cols; ++j) c[j] += b[j];
-        });
-      } else {
-        detail::gemm_serial(g, {});
-      }
+      const auto add_bias = [&](T* c, Index row, Index col, Index cols) {
+        const T* b = bias + row % p.w * p.c_out + col;
+        for (Index j = 0; j < cols; ++j) c[j] += b[j];
+      };
+      const auto hook = bias ? RowHook<T>(add_bias) : RowHook<T>();
+      packed ? gemm(g, *packed, hook) : detail::gemm_serial(g, hook);
     }
   });
 }
@@ -98,6 +113,12 @@ template <class T> void joint_mix_backward(const JointMixArgs<T>& p, const T* dy
   Ref<Storage> weight_parts, a_parts;
   if (dweight) weight_parts = Cpu::allocate(static_cast<std::size_t>(pieces * w_size) * sizeof(T));
   if (da && !own_a) a_parts = Cpu::allocate(static_cast<std::size_t>(pieces * a_size) * sizeof(T));
+  std::vector<Index> x_offsets, du_offsets;  // of the frames of a block
+  for (Index f = 0; f < p.frames(); ++f) {
+    x_offsets.push_back(f * p.v * p.c_in);
+    du_offsets.push_back(f * p.w * p.mixed());
+  }
+  const Index *x_frames = x_offsets.data(), *du_frames = du_offsets.data();
   parallel_for(pieces, 1, [&](Index piece, Index) {
     T* dw = dweight ? static_cast<T*>(weight_parts->data()) + piece * w_size : nullptr;
     bool first_w = true, first_a = true;
@@ -156,31 +177,31 @@ template <class T> void joint_mix_backward(const JointMixArgs<T>& p, const T* dy
             b.segments = p.heads;
             b.a_segments = a_segments;
             b.b_segments = u_segments;
-            for (Index f = 0; f < count; ++f) {
-              b.b = du + f * p.w * mixed;
-              b.c = dx + ((n * p.t + t + f) * p.v) * p.c_in;
-              detail::gemm_serial(b, {});
-            }
+            b.b = du;
+            b.c = dx + (n * p.t + t) * p.v * p.c_in;
+            detail::gemm_frames(b, count, p.w * mixed, p.v * p.c_in);
           }
           if (da) {  // da[h,v,w] += sum_{t,c} x[t,v,c] du[t,w,h,c]
             T* out = own_a ? da + n * p.a_sample : static_cast<T*>(a_parts->data()) + piece * a_size;
             if (own_a) first_a = t == 0;
-            for (Index f = 0; f < count; ++f)
-              for (Index h = 0; h < p.heads; ++h) {
-                GemmArgs<T> b;
-                b.m = p.v;
-                b.n = p.w;
-                b.k = p.c_in;
-                b.a = x + f * p.v * p.c_in;
-                b.a_row = p.c_in;
-                b.b = du + f * p.w * mixed + h * p.c_in;
-                b.b_row = 1;
-                b.b_col = mixed;
-                b.c = out + h * p.v * p.w;
-                b.c_row = p.w;
-                b.beta = first_a && f == 0 ? T(0) : T(1);
-                detail::gemm_serial(b, {});
-              }
+            GemmArgs<T> b;  // a segment a frame
+            b.m = p.v;
+            b.n = p.w;
+            b.k = p.c_in;
+            b.a = x;
+            b.a_row = p.c_in;
+            b.b_row = 1;
+            b.b_col = mixed;
+            b.c_row = p.w;
+            b.beta = first_a ? T(0) : T(1);
+            b.segments = count;
+            b.a_segments = x_frames;
+            b.b_segments = du_frames;
+            for (Index h = 0; h < p.heads; ++h) {
+              b.b = du + h * p.c_in;
+              b.c = out + h * p.v * p.w;
+              detail::gemm_serial(b, {});
+            }
             first_a = false;
           }
         });

@@ -4,8 +4,8 @@
 /// copied unless C's columns are not contiguous.
 
 #include "tmor/core/tensor.hpp"
-#include "tmor/cpu/gemm.hpp"
 #include "tmor/cpu/loop.hpp"
+#include "tmor/cpu/packed.hpp"
 #include "tmor/cpu/pointwise.hpp"
 
 TMOR_BEGIN
@@ -50,6 +50,12 @@ template <class T> struct MatmulCall {
     }
     for (int d = 0; d <= last; ++d)
       batch.add(plan.size[d], plan.stride[0][d], plan.stride[1][d], plan.stride[2][d]);
+  }
+
+  /// True for one product that reads a packed B and sums in the same order with one packed before.
+  bool repays_packing() const {
+    return batch.items() == 1 && g.k > 0 && !detail::is_vector(g) &&
+           detail::k_pieces(g, KPlan(g.k, g.segments)) == 1;
   }
 };
 

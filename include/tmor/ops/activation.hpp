@@ -94,11 +94,17 @@ template <class T> struct BiasActivation {
 template <class T>
 void run_linear(Cpu, const Tensor<T, Cpu>& y, const Tensor<T, Cpu>& x, const Tensor<T, Cpu>& wt,
                 const T* bias, Activation act) {
-  if (!bias && act == Activation::none) {
-    run_matmul(Cpu{}, y, x, wt);
-  } else {
-    run_matmul(Cpu{}, y, x, wt, T(0), cpu::BiasActivation<T>{bias, act});
+  const auto bias_and_activation = cpu::BiasActivation<T>{bias, act};
+  const auto hook =
+      bias || act != Activation::none ? cpu::RowHook<T>(bias_and_activation) : cpu::RowHook<T>();
+  if (!grad_enabled() && y.numel() > 0) {
+    const cpu::MatmulCall<T> call(y, x, wt, T(0));
+    if (call.repays_packing()) {
+      const auto packed = cpu::kept_packed(wt, call.g.k, call.g.n, call.g.b_row, call.g.b_col);
+      return cpu::gemm(call.g, *packed, hook);
+    }
   }
+  run_matmul(Cpu{}, y, x, wt, T(0), hook);
 }
 
 TMOR_END

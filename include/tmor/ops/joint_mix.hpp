@@ -13,8 +13,11 @@
 TMOR_BEGIN
 
 template <class T>
-void run_joint_mix(Cpu, const cpu::JointMixArgs<T>& p, const T* bias, const Tensor<T, Cpu>& y) {
-  cpu::joint_mix_forward(p, bias, y.mutable_data());
+void run_joint_mix(Cpu, const cpu::JointMixArgs<T>& p, const Tensor<T, Cpu>& weight, const T* bias,
+                   const Tensor<T, Cpu>& y) {
+  Ref<cpu::PackedB<T>> packed;
+  if (!grad_enabled()) packed = cpu::kept_packed(weight, p.mixed(), p.c_out, p.c_out, Index{1});
+  cpu::joint_mix_forward(p, bias, y.mutable_data(), packed.get());
 }
 template <class T>
 void run_joint_mix_backward(Cpu, const cpu::JointMixArgs<T>& p, const Tensor<T, Cpu>& dy, T* dx, T* da,
@@ -60,7 +63,7 @@ Tensor<T, Device> joint_mix(const Tensor<T, Device>& x, const Tensor<T, Device>&
   const auto bc = bias.defined() ? contiguous(bias.detach()) : bias;
   auto y = Tensor<T, Device>::empty({p.n, p.t, p.w, p.c_out});
   detail::count_flops(2 * p.n * p.t * p.w * p.mixed() * (p.v + p.c_out));
-  run_joint_mix(Device{}, p, bc.defined() ? bc.data() : nullptr, y);
+  run_joint_mix(Device{}, p, wc, bc.defined() ? bc.data() : nullptr, y);
   if (needs_grad(x, a, weight, bias))
     record(y, "joint_mix", inputs(x, a, weight, bias),
            [args, x = save(xc), a = save(ac), w = save(wc)](const Tensor<T, Device>& dy_in, Grads& g) {

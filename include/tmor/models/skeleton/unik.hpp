@@ -11,6 +11,7 @@
 #include "tmor/nn/linear.hpp"
 #include "tmor/nn/norm.hpp"
 #include "tmor/ops/joint_mix.hpp"
+#include "tmor/ops/joint_scores.hpp"
 #include "tmor/ops/matmul.hpp"
 #include "tmor/ops/reduce.hpp"
 #include "tmor/ops/softmax.hpp"
@@ -106,14 +107,10 @@ template <class T = float, class Device = Cpu> struct UnikBlock {
   Tensor<T, Device> mixing(const Tensor<T, Device>& x) const {
     const auto learned = to<T>(mix);
     if (!query_key.w.defined()) return learned;
-    const Index n = x.size(0), t = x.size(1), v = x.size(2), heads = mix.size(0),
-                d = query_key.w.size(0) / (2 * heads);
-    // (N, T, V, 2 heads d) -> (2 heads, N, V, T d), so that one product compares joints over all frames.
-    const auto qk = reshape(permute(reshape(query_key(x), {n, t, v, 2 * heads, d}), {3, 0, 2, 1, 4}),
-                            {2, heads, n, v, t * d});
-    const auto score =
-        matmul(select(qk, 0, 0), transpose(select(qk, 0, 1))) * (1.0 / static_cast<double>(t * d));
-    return transpose(softmax(score, -2), 0, 1) + learned;
+    const Index heads = mix.size(0), d = query_key.w.size(0) / (2 * heads);
+    const auto score = joint_scores(x, to<T>(query_key.w), to<T>(query_key.b), heads,
+                                    1.0 / static_cast<double>(x.size(1) * d));
+    return softmax(score, -2) + learned;
   }
   static Tensor<T, Device> every_frame(const Tensor<T, Device>& x, Index stride) {
     return stride == 1 ? x : slice(x, 1, 0, x.size(1), stride);
