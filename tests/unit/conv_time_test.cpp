@@ -7,25 +7,14 @@
 #include <limits>
 #include <vector>
 
+#include "support/numbers.hpp"
+
 using namespace tmor;
+using support::numbers;
+using support::Threads;
 using tmor::cpu::ConvTime;
 
 namespace {
-
-struct Threads {
-  int before = num_threads();
-  explicit Threads(int n) { set_num_threads(n); }
-  ~Threads() { set_num_threads(before); }
-};
-
-template <class T> std::vector<T> numbers(Index count, std::uint64_t seed) {
-  std::vector<T> v(static_cast<std::size_t>(count));
-  for (T& x : v) {
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    x = static_cast<T>(static_cast<double>(seed >> 11) * 0x1p-52 - 1.0);
-  }
-  return v;
-}
 
 /// Calls f(index in x, index in w, index in y) for every product of the convolution, straight from its
 /// definition.

@@ -1,5 +1,3 @@
-#include "tmor/cpu/gemm.hpp"
-
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -8,29 +6,17 @@
 #include <utility>
 #include <vector>
 
+#include "support/numbers.hpp"
 #include "tmor/core/dtype.hpp"
+#include "tmor/cpu/packed.hpp"
 
 using namespace tmor;
+using support::numbers;
+using support::Threads;
 using tmor::cpu::GemmArgs;
 using tmor::cpu::GemmBatch;
 
 namespace {
-
-struct Threads {
-  int before = num_threads();
-  explicit Threads(int n) { set_num_threads(n); }
-  ~Threads() { set_num_threads(before); }
-};
-
-/// `count` numbers in [-1, 1) from a little generator of our own.
-template <class T> std::vector<T> numbers(Index count, std::uint64_t seed) {
-  std::vector<T> v(static_cast<std::size_t>(count));
-  for (T& x : v) {
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    x = static_cast<T>(static_cast<double>(seed >> 11) * 0x1p-52 - 1.0);
-  }
-  return v;
-}
 
 /// Checks C against plain loops in double. Bound: k terms summed in any order, each product and each sum
 /// rounded once, two more roundings for alpha and beta (Higham, Accuracy and Stability, 3.1): (k + 4) eps sum
@@ -282,8 +268,7 @@ TEST_CASE("a packed B gives the same product, with the hook") {
           .m = m, .n = n, .k = k, .a = a.data(), .a_row = k, .b = b.data(), .b_row = 1, .b_col = k};
       g.c = c.data();
       g.c_row = n;
-      cpu::PackedB<float> first(k, n, b.data(), 1, k);
-      const cpu::PackedB<float> packed(std::move(first));
+      const cpu::PackedB<float> packed(k, n, b.data(), 1, k);
       cpu::gemm(g, packed, cpu::AddBias<float>{bias.data()});
       check_product(g, c.data(), bias.data());
       g.n = n - 1;

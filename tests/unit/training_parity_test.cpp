@@ -5,22 +5,15 @@
 
 #include "../../bench/models/peer_network.hpp"
 #include "../support/files.hpp"
+#include "../support/numbers.hpp"
 #include "tmor/io/json.hpp"
 #include "tmor/losses/regression.hpp"
 #include "tmor/optim/adamw.hpp"
 
 using namespace tmor;
+using support::hashed;
 
 namespace {
-
-/// Element i of tensor `number`: the lowbias32 hash of 2^20 number + i, spread over [low, high).
-float hashed(Index number, Index i, double low, double high) {
-  auto x = static_cast<std::uint32_t>((number << 20) + i);
-  x = (x ^ x >> 16) * 0x7FEB352Du;
-  x = (x ^ x >> 15) * 0x846CA68Bu;
-  x ^= x >> 16;
-  return static_cast<float>(low + (high - low) * (static_cast<double>(x >> 8) * 0x1p-24));
-}
 
 /// Fills `t`, walked in row-major order with indices (i, j, k, l) of its shape after ones in front, with the
 /// elements `at(i, j, k, l)` of tensor `number` in PyTorch's layout.

@@ -46,21 +46,19 @@ template <class T> struct AdamRule {
 ///     optim::AdamW opt(parameters(model), {.lr = 3e-4, .weight_decay = 0.05});
 ///     backward(loss);
 ///     opt.step();                                // or opt.step(lr) from a Schedule
-template <class T = float, class Device = Cpu> class AdamW {
- public:
-  using value_type = T;
-  using device_type = Device;
+template <class T = float, class Device = Cpu>
+class AdamW : public detail::OptimizerBase<T, Device, AdamWOptions> {
+  using Base = detail::OptimizerBase<T, Device, AdamWOptions>;
+  using Base::options_, Base::params_;
 
+ public:
   /// @throws Error for settings out of range, a rule that holds for no parameter, or a parameter that is not
   /// contiguous.
   explicit AdamW(const std::vector<NamedParam<T, Device>>& params, const AdamWOptions& options = {})
-      : options_(options), params_(detail::trained_params(params, options.weight_decay, options.rules)) {
-    const auto fraction = [](double b) { return b >= 0 && b < 1; };
-    TMOR_CHECK(options.lr >= 0 && fraction(options.beta1) && fraction(options.beta2) && options.eps >= 0 &&
-                   options.weight_decay >= 0,
-               "[AdamW] lr ", options.lr, ", betas ", options.beta1, " and ", options.beta2, ", eps ",
-               options.eps, ", weight_decay ", options.weight_decay,
-               ": betas lie in [0, 1), the others are not negative");
+      : Base("AdamW", params, options,
+             {{"beta1", options.beta1}, {"beta2", options.beta2}, {"eps", options.eps}}) {
+    TMOR_CHECK(options.beta1 < 1 && options.beta2 < 1, "[AdamW] betas ", options.beta1, " and ",
+               options.beta2, ": they must be below 1");
     for (const auto& p : params_) {
       mean_.push_back(Tensor<T, Device>::zeros(p.tensor.shape()));
       square_.push_back(Tensor<T, Device>::zeros(p.tensor.shape()));
@@ -93,16 +91,10 @@ template <class T = float, class Device = Cpu> class AdamW {
                        p.tensor.numel()});
     }
     run_update(Device{}, parts);
-    if (!options_.keep_grads) clear_grads();
+    if (!options_.keep_grads) this->clear_grads();
   }
   /// One step with the learning rate of the options.
   void step() { step(options_.lr); }
-
-  void clear_grads() const {
-    for (const auto& p : params_) p.tensor.clear_grad();
-  }
-  const AdamWOptions& options() const { return options_; }
-  const std::vector<TrainedParam<T, Device>>& params() const { return params_; }
 
   /// What is saved: the two means of every parameter, and how many steps each has seen.
   static void visit(auto& self, auto&& v) {
@@ -114,8 +106,6 @@ template <class T = float, class Device = Cpu> class AdamW {
   }
 
  private:
-  AdamWOptions options_;
-  std::vector<TrainedParam<T, Device>> params_;
   std::vector<Tensor<T, Device>> mean_, square_;
   Tensor<Index> steps_;
 };

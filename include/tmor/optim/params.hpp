@@ -7,12 +7,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "tmor/core/module.hpp"
 #include "tmor/core/suggest.hpp"
 #include "tmor/cpu/pointwise.hpp"
 #include "tmor/cpu/update.hpp"
-#include "tmor/core/module.hpp"
 
 TMOR_BEGIN
 namespace optim {
@@ -82,6 +83,35 @@ template <class T, class Device> Tensor<T, Device> contiguous_grad(const Tensor<
   p.set_grad(own);
   return own;
 }
+
+/// What the optimisers have in common: the trained parameters, the options, and the checks of both.
+template <class T, class Device, class Options> class OptimizerBase {
+ public:
+  using value_type = T;
+  using device_type = Device;
+
+  void clear_grads() const {
+    for (const auto& p : params_) p.tensor.clear_grad();
+  }
+  const Options& options() const { return options_; }
+  const std::vector<TrainedParam<T, Device>>& params() const { return params_; }
+
+ protected:
+  /// `settings` beside the learning rate and the weight decay may not be negative either.
+  OptimizerBase(const char* name, const std::vector<NamedParam<T, Device>>& params, const Options& options,
+                const std::vector<std::pair<const char*, double>>& settings)
+      : options_(options), params_(trained_params(params, options.weight_decay, options.rules)) {
+    const auto check = [name](const char* setting, double value) {
+      TMOR_CHECK(value >= 0, "[", name, "] ", setting, " is ", value, ": it must not be negative");
+    };
+    check("lr", options.lr);
+    check("weight_decay", options.weight_decay);
+    for (const auto& [setting, value] : settings) check(setting, value);
+  }
+
+  Options options_;
+  std::vector<TrainedParam<T, Device>> params_;
+};
 
 }  // namespace detail
 

@@ -43,18 +43,16 @@ template <class T> struct SgdRule {
 }  // namespace detail
 
 /// The optimiser of the parameters that require a gradient when it is made.
-template <class T = float, class Device = Cpu> class Sgd {
- public:
-  using value_type = T;
-  using device_type = Device;
+template <class T = float, class Device = Cpu>
+class Sgd : public detail::OptimizerBase<T, Device, SgdOptions> {
+  using Base = detail::OptimizerBase<T, Device, SgdOptions>;
+  using Base::options_, Base::params_;
 
+ public:
   /// @throws Error for settings out of range, a rule that holds for no parameter, or a parameter that is not
   /// contiguous.
   explicit Sgd(const std::vector<NamedParam<T, Device>>& params, const SgdOptions& options = {})
-      : options_(options), params_(detail::trained_params(params, options.weight_decay, options.rules)) {
-    TMOR_CHECK(options.lr >= 0 && options.momentum >= 0 && options.weight_decay >= 0, "[Sgd] lr ", options.lr,
-               ", momentum ", options.momentum, ", weight_decay ", options.weight_decay,
-               ": none may be negative");
+      : Base("Sgd", params, options, {{"momentum", options.momentum}}) {
     TMOR_CHECK(!options.nesterov || options.momentum > 0, "[Sgd] nesterov needs a momentum above 0");
     if (options.momentum > 0)
       for (const auto& p : params_) buffer_.push_back(Tensor<T, Device>::zeros(p.tensor.shape()));
@@ -80,16 +78,10 @@ template <class T = float, class Device = Cpu> class Sgd {
     }
     run_update(Device{}, with_momentum);
     run_update(Device{}, plain);
-    if (!options_.keep_grads) clear_grads();
+    if (!options_.keep_grads) this->clear_grads();
   }
   /// One step with the learning rate of the options.
   void step() { step(options_.lr); }
-
-  void clear_grads() const {
-    for (const auto& p : params_) p.tensor.clear_grad();
-  }
-  const SgdOptions& options() const { return options_; }
-  const std::vector<TrainedParam<T, Device>>& params() const { return params_; }
 
   /// What is saved: the momentum of every parameter.
   static void visit(auto& self, auto&& v) {
@@ -98,8 +90,6 @@ template <class T = float, class Device = Cpu> class Sgd {
   }
 
  private:
-  SgdOptions options_;
-  std::vector<TrainedParam<T, Device>> params_;
   std::vector<Tensor<T, Device>> buffer_;
 };
 

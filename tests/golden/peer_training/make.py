@@ -11,26 +11,15 @@ import json
 import os
 import sys
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
 here = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(here, "..", "..", "..", "bench", "peers"))
+sys.path[:0] = [os.path.join(here, ".."), os.path.join(here, "..", "..", "..", "bench", "peers")]
+from hashed import hashed
 from models import SkeletonEncoder
 
 SETTINGS = dict(joints=17, heads=3, embed=32, width=16, frames=16, batch=8, batches=4, steps=50, lr=1e-3, eps=1e-2, weight_decay=0.01)
-
-
-def hashed(number, shape, low, high):
-    """Uniform numbers: element i of tensor `number` is the lowbias32 hash of 2^20 number + i, its upper 24 bits."""
-    x = (np.arange(np.prod(shape), dtype=np.uint64) + (np.uint64(number) << np.uint64(20))) & np.uint64(0xFFFFFFFF)
-    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
-        x ^= x >> np.uint64(shift)
-        x = (x * np.uint64(factor)) & np.uint64(0xFFFFFFFF)
-    x ^= x >> np.uint64(16)
-    u = (x >> np.uint64(8)).astype(np.float64) * 2.0**-24
-    return torch.from_numpy((low + (high - low) * u).astype(np.float32)).reshape(shape)
 
 
 def parameters(model):
