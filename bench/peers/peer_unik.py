@@ -13,11 +13,13 @@ p.add_argument("--joints", type=int, default=17)
 p.add_argument("--channels", type=int, default=9)
 p.add_argument("--heads", type=int, default=3)
 p.add_argument("--embed", type=int, default=512)
+p.add_argument("--stages", default="", help="channels,stride of every block, spaces between; default: the encoder's")
 args = p.parse_args()
 torch = common.setup(args)
-from models import Unik
+from models import UNIK_STAGES, Unik
 
-model = Unik(args.joints, args.channels, args.heads, args.embed)
+stages = [tuple(map(int, s.split(","))) for s in args.stages.split()] or UNIK_STAGES
+model = Unik(args.joints, args.channels, args.heads, args.embed, stages)
 x = torch.randn(args.batch, args.channels, args.frames, args.joints)
 net = torch.compile(model) if args.compile else model
 if args.mode == "train":

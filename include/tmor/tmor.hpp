@@ -30,6 +30,7 @@
 #include "tmor/ops/index.hpp"
 #include "tmor/ops/info_nce.hpp"
 #include "tmor/ops/joint_mix.hpp"
+#include "tmor/ops/joint_scores.hpp"
 #include "tmor/ops/matmul.hpp"
 #include "tmor/ops/movement.hpp"
 #include "tmor/ops/norm.hpp"

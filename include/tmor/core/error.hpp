@@ -54,9 +54,32 @@ std::string cat(const A&... parts) {
   return s;
 }
 
+/// One part of a message without its type, so that what puts the message together is compiled once, not for every
+/// check.
+struct MessagePart {
+  const void* value;
+  void (*write)(std::string&, const void*);
+};
+template <class A>
+MessagePart message_part(const A& v) {
+  if constexpr (std::is_array_v<A>) {  // literals of any length
+    return {v, [](std::string& s, const void* p) { s += static_cast<const char*>(p); }};
+  } else {
+    return {&v, [](std::string& s, const void* p) { append(s, *static_cast<const A*>(p)); }};
+  }
+}
+
+template <class E>
+[[noreturn, gnu::noinline, gnu::cold]] void fail_with(const MessagePart* parts, std::size_t count) {
+  std::string s;
+  for (std::size_t i = 0; i < count; ++i) parts[i].write(s, parts[i].value);
+  throw E(s);
+}
+
 template <class E, class... A>
 [[noreturn, gnu::noinline, gnu::cold]] void fail(const A&... parts) {
-  throw E(cat(parts...));
+  const MessagePart list[] = {message_part(parts)...};
+  fail_with<E>(list, sizeof...(A));
 }
 
 }  // namespace detail
