@@ -223,10 +223,6 @@ TEST_CASE("prompts: several an action, the side in every one of a combination") 
                                                   : "both") != std::string::npos,
                     t);
   }
-  for (const Index id : synth::held_out_combinations()) {
-    const auto all = synth::combination_candidates();
-    CHECK(std::count(all.begin(), all.end(), id) == 1);
-  }
   CHECK(synth::descriptions(0).size() >= 4);
   CHECK_THROWS_AS(synth::descriptions(-1), Error);
   CHECK_THROWS_AS(synth::prompts(synth::kActions), Error);

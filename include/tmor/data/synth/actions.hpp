@@ -319,16 +319,6 @@ inline const std::vector<Combination>& combinations() {
   return all;
 }
 
-/// Ids of all combinations of the actions that have one held out, rising: what a zero-shot model must tell
-/// apart to know both the action and the side of Split::kUnseenCombinations.
-inline std::vector<Index> combination_candidates() {
-  std::vector<Index> out;
-  for (std::size_t i = 0; i < combinations().size(); ++i)
-    for (const Combination& h : detail::kHeldOutCombinations)
-      if (h.action == combinations()[i].action) out.push_back(static_cast<Index>(i));
-  return out;
-}
-
 /// The id of a combination. @throws Error for a side that the action is not done with.
 inline Index combination_id(const Combination& c) {
   const auto& all = combinations();

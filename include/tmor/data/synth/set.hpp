@@ -2,6 +2,10 @@
 /// @file set.hpp
 /// Samples by number: sample i is a function of (options, seed, i) alone.
 ///
+/// How hard it is, fixed before any model was trained on it: one nearest neighbour by L2 on body coordinates
+/// of 32 frames (gaps filled, `normalize_body_`, 2-D, default options), 2,000 clips of Split::kTrain against
+/// 1,000 of Split::kTestBodies, names 39 of 100 actions rightly; chance is 4.
+///
 /// 3-D skeletons turned by half a turn about y are what a Kinect gives (x to its left, z away from it), and
 /// `face_camera_` works on them. Beware of `mirror_`: it makes left actions of right ones, but not their
 /// texts.
