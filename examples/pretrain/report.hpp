@@ -120,39 +120,11 @@ inline report::Html few_shot_chart(const Json& r) {
   return report::line_chart(c);
 }
 
-/// Curves of the training log.
-inline report::Html curves(const std::string& out) {
-  const auto log = report::read_run_log(out + "/log.jsonl");
-  report::LineChart loss{.title = "Loss", .x = {.label = "step"}, .y = {.label = "loss"}, .smooth = 0.9};
-  for (const auto& [key, name] : {std::pair{"loss", "total"},
-                                  {"loss_sv", "skeleton–video"},
-                                  {"loss_st", "skeleton–text"},
-                                  {"loss_vt", "video–text"},
-                                  {"loss_frame", "frames"}}) {
-    auto s = log.find(key);
-    s.name = name;
-    if (!s.x.empty()) loss.series.push_back(s);
-  }
-  report::LineChart scales{.title = "Learned scales",
-                           .note = "e to the log-scale; held at 100 at most",
-                           .x = {.label = "step"},
-                           .y = {.label = "scale"}};
-  for (auto s : log.starting_with("scale_")) {
-    s.name = s.name.substr(6);
-    scales.series.push_back(s);
-  }
-  auto rate = log.find("lr");
-  rate.name = "learning rate";
-  report::LineChart lr{.title = "Learning rate", .x = {.label = "step"}, .series = {rate}};
-  std::vector<report::Html> all{report::line_chart(loss), report::line_chart(scales), report::line_chart(lr)};
-  const auto valid = log.starting_with("valid.");
-  if (!valid.empty())
-    all.push_back(report::line_chart({.title = "During training",
-                                      .x = {.label = "step"},
-                                      .y = {.percent = true},
-                                      .series = valid,
-                                      .points = true}));
-  return report::beside(all);
+/// "sit_down" as people read it.
+inline std::vector<std::string> readable_actions() {
+  auto names = tmor::data::synth::action_names();
+  for (auto& n : names) std::replace(n.begin(), n.end(), '_', ' ');
+  return names;
 }
 
 inline std::vector<std::size_t> best_first(const float* scores, Index n, std::size_t most) {
@@ -165,7 +137,7 @@ inline std::vector<std::size_t> best_first(const float* scores, Index n, std::si
 }
 
 inline report::Html confusion(const task::EvalSet& set, const task::EvalDetails& d) {
-  const auto names = tmor::data::synth::action_names();
+  const auto names = readable_actions();
   const Index c = d.bodies_scores.size(1);
   report::Confusion m{.title = "Trained actions, unseen bodies and cameras",
                       .note = "Linear probe.",
@@ -200,7 +172,7 @@ inline report::Html retrieval_examples(const task::EvalSet& set, const task::Eva
 
 /// A clip of an unseen action with what zero-shot says of it, and a trained one.
 inline report::Html moving_clips(const TriModel& m, const task::EvalSet& set, const task::EvalDetails& d) {
-  const auto names = tmor::data::synth::action_names();
+  const auto names = readable_actions();
   const auto scores = tmor::matmul(d.bodies_embedded, tmor::transpose(d.action_texts));
   const auto s = scores.to_vector();
   const Index c = scores.size(1);
@@ -223,16 +195,18 @@ inline report::Html moving_clips(const TriModel& m, const task::EvalSet& set, co
 }
 
 inline report::Html map_of(const task::EvalSet& set, const task::EvalDetails& d) {
-  const auto names = tmor::data::synth::action_names();
+  const auto names = readable_actions();
   const Index clips = std::min<Index>(d.bodies_embedded.size(0), 600), texts = d.action_texts.size(0);
   const auto x = tmor::concat(std::vector{tmor::narrow(d.bodies_embedded, 0, 0, clips), d.action_texts}, 0);
-  const auto at = report::tsne(x.to_vector(), clips + texts, x.size(1));
-  report::EmbeddingMap m{
-      .title = "Clips and action prompts in the shared space",
-      .note =
-          "t-SNE of unit vectors: dots are skeleton clips of unseen bodies, stars the prompts of "
-          "each action.",
-      .actions = {names.begin(), names.begin() + texts}};
+  std::vector<Index> kinds(static_cast<std::size_t>(clips), 0);
+  kinds.resize(static_cast<std::size_t>(clips + texts), 1);
+  const auto at = report::tsne(report::without_kind_means(x.to_vector(), clips + texts, x.size(1), kinds),
+                               clips + texts, x.size(1));
+  report::EmbeddingMap m{.title = "Clips and action prompts in the shared space",
+                         .note =
+                             "t-SNE of unit vectors less the mean of their kind: dots are skeleton clips of "
+                             "unseen bodies, stars the prompts of each action.",
+                         .actions = {names.begin(), names.begin() + texts}};
   for (Index i = 0; i < clips + texts; ++i) {
     const bool text = i >= clips;
     const auto action = text ? i - clips : set.bodies.actions[static_cast<std::size_t>(i)];
@@ -247,7 +221,7 @@ inline report::Html map_of(const task::EvalSet& set, const task::EvalDetails& d)
 
 /// Truth and prediction of some test sequences: actions that occur or are predicted somewhere.
 inline report::Html timelines(const task::EvalSet& set, const task::EvalDetails& d) {
-  const auto names = tmor::data::synth::action_names();
+  const auto names = readable_actions();
   std::vector<report::Html> all;
   for (std::size_t i = 0; i < 2 && i < d.detection.size(); ++i) {
     const auto& scores = d.detection[i];
@@ -311,7 +285,7 @@ inline void write_report(const std::string& out, const Settings& o, const Json& 
   report::Page page(top);
   page.section("Results", "The same protocols for every model.",
                report::beside({accuracy_table(r), retrieval_table(r), few_shot_chart(r)}));
-  page.section("Training", "", curves(out));
+  page.section("Training", "", report::training_curves(report::read_run_log(out + "/log.jsonl")));
   page.section("Clips", "Skeletons as an estimator would give them, beside the frames they were seen in.",
                moving_clips(m, set, d));
   page.section("Retrieval", "Texts of all clips, ranked for a skeleton.", retrieval_examples(set, d));
