@@ -31,6 +31,8 @@ def compile_error(source):
         f.write(source)
         f.flush()
         command = [os.environ.get("CXX", "g++"), "-std=c++20", "-fsyntax-only", "-I", str(ROOT / "include"), f.name]
+        if '#include "tmor/cuda/' in source:
+            command.append("-DTMOR_CUDA_EMULATED")
         return subprocess.run(command, capture_output=True, text=True).stderr
 
 

@@ -63,7 +63,7 @@ TEST_CASE("attention: the table") {
   row<3>(
       "attention with a scale", {qkv(2, 1, 3, 4, 2, 5)},
       [](const auto& q, const auto& k, const auto& v) {
-        AttentionOptions<> o;
+        AttentionOptions<device_t<decltype(q)>> o;
         o.scale = 1.7;
         return attention(q, k, v, o);
       },
@@ -75,7 +75,7 @@ TEST_CASE("attention is causal, keys aligned at the end") {
     row<3>(
         "causal attention", {qkv(2, 2, 5, keys, 3, 4)},
         [](const auto& q, const auto& k, const auto& v) {
-          AttentionOptions<> o;
+          AttentionOptions<device_t<decltype(q)>> o;
           o.causal = true, o.scale = 1;
           return attention(q, k, v, o);
         },
@@ -98,8 +98,8 @@ TEST_CASE("attention with masks, biases and lengths") {
     row<3>(
         "masked attention", {qkv(2, 2, 5, 6, 3, 4)},
         [&](const auto& q, const auto& k, const auto& v) {
-          AttentionOptions<> o;
-          o.mask = mask, o.scale = 1;
+          AttentionOptions<device_t<decltype(q)>> o;
+          o.mask = beside(q, mask), o.scale = 1;
           return attention(q, k, v, o);
         },
         [&](const Arrays& in) {
@@ -113,8 +113,9 @@ TEST_CASE("attention with masks, biases and lengths") {
   row<3>(
       "attention with bias and lengths", {qkv(2, 2, 5, 6, 3, 4)},
       [&](const auto& q, const auto& k, const auto& v) {
-        AttentionOptions<> o;
-        o.bias = Tf::from(values, {5, 6}), o.key_lengths = Ti::from({6, 2}), o.scale = 1;
+        AttentionOptions<device_t<decltype(q)>> o;
+        o.bias = beside(q, Tf::from(values, {5, 6})), o.key_lengths = beside(q, Ti::from({6, 2})),
+        o.scale = 1;
         return attention(q, k, v, o);
       },
       [&](const Arrays& in) {
@@ -137,8 +138,8 @@ TEST_CASE("attention longer than a tile") {
   row<3>(
       "long causal masked attention", {qkv(1, 1, 700, 700, 4, 4)},
       [&](const auto& q, const auto& k, const auto& v) {
-        AttentionOptions<> a;
-        a.causal = true, a.mask = even, a.scale = 0.5;
+        AttentionOptions<device_t<decltype(q)>> a;
+        a.causal = true, a.mask = beside(q, even), a.scale = 0.5;
         return attention(q, k, v, a);
       },
       [](const Arrays& in) {

@@ -27,7 +27,7 @@ Array relu_sum(Array a, const Array* b) {
   for (Index i = 0; i < a.numel(); ++i) a[i] = std::fmax(0.0, a[i] + (b ? (*b)[i] : 0));
   return a;
 }
-template <class T> Tensor<T> none() { return {}; }
+template <class X> X none(const X&) { return {}; }
 template <class X> using Scalar = typename std::remove_cvref_t<X>::value_type;
 
 const ShapeSets kShapes = {
@@ -39,8 +39,7 @@ TEST_CASE("batch_norm while training: the table") {
   row<3>(
       "batch_norm", kShapes,
       [](const auto& x, const auto& g, const auto& b) {
-        using T = Scalar<decltype(x)>;
-        return batch_norm(x, g, b, none<T>(), none<T>(), true, 0.1, 1e-3);
+        return batch_norm(x, g, b, none(x), none(x), true, 0.1, 1e-3);
       },
       [](const Arrays& in) { return reference_batch_norm(in[0], in[1], in[2], 1e-3); }, {.tol64 = 1e-12});
   ShapeSets with_residual = kShapes;
@@ -48,8 +47,7 @@ TEST_CASE("batch_norm while training: the table") {
   row<4>(
       "batch_norm_relu", with_residual,
       [](const auto& x, const auto& g, const auto& b, const auto& r) {
-        using T = Scalar<decltype(x)>;
-        return batch_norm_relu(x, r, g, b, none<T>(), none<T>(), true);
+        return batch_norm_relu(x, r, g, b, none(x), none(x), true);
       },
       [](const Arrays& in) { return relu_sum(reference_batch_norm(in[0], in[1], in[2], 1e-5), &in[3]); },
       {.tol64 = 1e-12});
@@ -68,9 +66,9 @@ TEST_CASE("batch_norm with given statistics: the table") {
   }();
   const auto run = [&](const auto& x, const auto& g, const auto& b, bool relu) {
     using T = Scalar<decltype(x)>;
-    const auto m = Tensor<T>::from({mean.v.begin(), mean.v.end()}, {3}),
-               v = Tensor<T>::from({var.v.begin(), var.v.end()}, {3});
-    return relu ? batch_norm_relu(x, none<T>(), g, b, m, v, false) : batch_norm(x, g, b, m, v, false);
+    const auto m = beside(x, Tensor<T>::from({mean.v.begin(), mean.v.end()}, {3})),
+               v = beside(x, Tensor<T>::from({var.v.begin(), var.v.end()}, {3}));
+    return relu ? batch_norm_relu(x, none(x), g, b, m, v, false) : batch_norm(x, g, b, m, v, false);
   };
   const ShapeSets sets = {{{4, 3}, {3}, {3}}, {{1, 3}, {3}, {3}}, {{0, 3}, {3}, {3}}};
   row<3>(

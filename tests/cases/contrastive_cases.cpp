@@ -61,7 +61,7 @@ TEST_CASE("siglip: the table") {
   row<4>(
       "siglip", {{{6, 5}, {6, 5}, {}, {1}}},
       [](const auto& a, const auto& b, const auto& s, const auto& bias) {
-        return loss::siglip(a, b, s, bias, Ti::from({1, 2, 3, 1, 2, 9}));
+        return loss::siglip(a, b, s, bias, beside(a, Ti::from({1, 2, 3, 1, 2, 9})));
       },
       [](const Arrays& in) {
         const int ids[] = {1, 2, 3, 1, 2, 9};
@@ -82,7 +82,8 @@ TEST_CASE("siglip, some pairs ignored: the table") {
       [&](const auto& a, const auto& b, const auto& s, const auto& bias) {
         bool v[16];
         for (Index k = 0; k < 16; ++k) v[k] = ignored(k);
-        return loss::siglip(a, b, s, bias, Ti::from({1, 2, 3, 1}), Tensor<bool>::from_pointer(v, {4, 4}));
+        return loss::siglip(a, b, s, bias, beside(a, Ti::from({1, 2, 3, 1})),
+                            beside(a, Tensor<bool>::from_pointer(v, {4, 4})));
       },
       [&](const Arrays& in) {
         const int ids[] = {1, 2, 3, 1};

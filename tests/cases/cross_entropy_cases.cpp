@@ -55,7 +55,7 @@ TEST_CASE("cross_entropy of classes: the table") {
           [&](const auto& x) {
             Shape s = x.shape();
             s.erase(s.rank() - 1);
-            return cross_entropy(x, Ti::from(classes(x.shape()), s),
+            return cross_entropy(x, beside(x, Ti::from(classes(x.shape()), s)),
                                  {.label_smoothing = smoothing, .ignore_index = -7, .reduction = reduction});
           },
           [&](const Arrays& in) {
@@ -87,7 +87,7 @@ TEST_CASE("cross_entropy of distributions: the table") {
         [&](const auto& x) {
           using T = typename std::remove_cvref_t<decltype(x)>::value_type;
           const Array q = targets(x.shape());
-          return cross_entropy(x, Tensor<T>::from({q.v.begin(), q.v.end()}, q.shape),
+          return cross_entropy(x, beside(x, Tensor<T>::from({q.v.begin(), q.v.end()}, q.shape)),
                                {.label_smoothing = 0.2, .reduction = reduction});
         },
         [&](const Arrays& in) {

@@ -53,7 +53,7 @@ TEST_CASE("at_times: the table") {
   row<1>(
       "at_times", {{{2, 4, 3}}, {{2, 1, 3}}, {{2, 2, 1}}},
       [&](const auto& x) {
-        return loss::at_times(x, Tf::from(times, {2, 4}));
+        return loss::at_times(x, beside(x, Tf::from(times, {2, 4})));
       },
       [&](const Arrays& in) {
         const Index t = in[0].shape[1], c = in[0].shape[2];

@@ -30,7 +30,7 @@ TEST_CASE("op table: rows by index") {
   const std::vector<Index> ids = {2, 0, 2, 1, 2};
   row<1>(
       "index_select", {{{2, 3, 4}}, {{1, 3, 37}}, {{2, 3, 0}}, {{5, 3, 600}}},
-      [&](auto x) { return index_select(x, -2, Ids::from(ids)); },
+      [&](auto x) { return index_select(x, -2, beside(x, Ids::from(ids))); },
       [&](const Arrays& in) {
         Shape s = in[0].shape;
         s[1] = 5;
@@ -41,7 +41,7 @@ TEST_CASE("op table: rows by index") {
   row<1>(
       "embedding", {{{3, 4}}, {{5, 1}}, {{3, 70}}},
       [](auto w) {
-        return embedding(w, Ids::from(positions(6, 3), {2, 3}));
+        return embedding(w, beside(w, Ids::from(positions(6, 3), {2, 3})));
       },
       [](const Arrays& in) {
         const auto p = positions(6, 3);
@@ -56,7 +56,7 @@ TEST_CASE("op table: elements by index") {
       "gather", {{{2, 3, 4}}, {{1, 1, 5}}, {{3, 5, 1}}, {{2, 4, 0}}},
       [](auto x) {
         const Shape s{x.size(0), 6, x.size(2)};
-        return gather(x, 1, Ids::from(positions(s.numel(), x.size(1)), s));
+        return gather(x, 1, beside(x, Ids::from(positions(s.numel(), x.size(1)), s)));
       },
       [](const Arrays& in) {
         const Shape s{in[0].shape[0], 6, in[0].shape[2]};
@@ -67,7 +67,7 @@ TEST_CASE("op table: elements by index") {
   row<2>(
       "scatter_add", {{{2, 3, 4}, {2, 6, 4}}, {{1, 1, 5}, {1, 2, 5}}, {{3, 5, 1}, {3, 0, 1}}},
       [](auto x, auto v) {
-        return scatter_add(x, 1, Ids::from(positions(v.numel(), x.size(1)), v.shape()), v);
+        return scatter_add(x, 1, beside(x, Ids::from(positions(v.numel(), x.size(1)), v.shape())), v);
       },
       [](const Arrays& in) {
         Array y = in[0];

@@ -77,7 +77,7 @@ TEST_CASE("info_nce: the table") {
     row<3>(
         "info_nce of groups", sizes({2, 7, 37}),
         [](const auto& a, const auto& b, const auto& s) {
-          return info_nce(a, b, s, Ti::from(counted(a.size(0), 5)));
+          return info_nce(a, b, s, beside(a, Ti::from(counted(a.size(0), 5))));
         },
         [](const Arrays& in) { return reference_info_nce(in, weights_of(counted(in[0].shape[0], 5))); }, o);
     // Some of the pairs ignored, positives among them, which stay.
@@ -93,7 +93,8 @@ TEST_CASE("info_nce: the table") {
           const auto v = ignored(n);
           const auto host = std::make_unique<bool[]>(v.size());
           std::copy(v.begin(), v.end(), host.get());
-          return info_nce(a, b, s, Ti::from(counted(n, 5)), Tensor<bool>::from_pointer(host.get(), {n, n}));
+          return info_nce(a, b, s, beside(a, Ti::from(counted(n, 5))),
+                          beside(a, Tensor<bool>::from_pointer(host.get(), {n, n})));
         },
         [&](const Arrays& in) {
           const Index n = in[0].shape[0];
@@ -112,7 +113,8 @@ TEST_CASE("info_nce: the table") {
         [&](const auto& a, const auto& b, const auto& s) {
           using T = typename std::remove_cvref_t<decltype(a)>::value_type;
           const auto w = weights(a.size(0));
-          return info_nce_weighted(a, b, s, Tensor<T>::from({w.begin(), w.end()}, {a.size(0), a.size(0)}));
+          return info_nce_weighted(a, b, s,
+                                   beside(a, Tensor<T>::from({w.begin(), w.end()}, {a.size(0), a.size(0)})));
         },
         [&](const Arrays& in) { return reference_info_nce(in, weights(in[0].shape[0])); }, o);
   }

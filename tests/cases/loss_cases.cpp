@@ -62,7 +62,7 @@ TEST_CASE("losses of regression: the table") {
       });
   row<2>(
       "masked mse", {{{5}, {5}}, {{3, 37}, {3, 37}}},
-      [](const auto& x, const auto& t) { return loss::mse(x, t, every_second(x.shape())); },
+      [](const auto& x, const auto& t) { return loss::mse(x, t, beside(x, every_second(x.shape()))); },
       [](const Arrays& in) {
         return reduced(map(in, [](double x, double t) { return (x - t) * (x - t); }), Reduction::mean,
                        every_second_of(in[0]));
@@ -87,7 +87,7 @@ TEST_CASE("bce_with_logits: the table") {
     row<2>(
         "masked bce_with_logits", {{{3, 37}, {3, 37}}},
         [&](const auto& x, const auto& t) {
-          return loss::bce_with_logits(x, t, every_second(x.shape()), weight);
+          return loss::bce_with_logits(x, t, beside(x, every_second(x.shape())), weight);
         },
         [&](const Arrays& in) {
           return reduced(map(in, term(weight)), Reduction::mean, every_second_of(in[0]));

@@ -69,20 +69,20 @@ TEST_CASE("softmax: masks broadcast, and hidden rows are zero") {
   row<1>(
       "masked softmax", {{{2, 3, 5}}},
       [&](const auto& x) {
-        return softmax(x, -1, bools(pattern, {3, 5}));
+        return softmax(x, -1, beside(x, bools(pattern, {3, 5})));
       },
       [&](const Arrays& in) { return reference_softmax(in[0], 2, false, &full); });
   for (Index i = 0; i < 30; ++i) full[i] = i / 5 % 3 != 1;
   row<1>(
       "softmax masked by rows", {{{2, 3, 5}}},
       [&](const auto& x) {
-        return softmax(x, -1, bools({1, 0, 1}, {3, 1}));
+        return softmax(x, -1, beside(x, bools({1, 0, 1}, {3, 1})));
       },
       [&](const Arrays& in) { return reference_softmax(in[0], 2, false, &full); });
   row<1>(
       "softmax of a masked middle dimension", {{{2, 3, 5}}},
       [&](const auto& x) {
-        return softmax(x, 1, bools({1, 0, 1}, {3, 1}));
+        return softmax(x, 1, beside(x, bools({1, 0, 1}, {3, 1})));
       },
       [&](const Arrays& in) { return reference_softmax(in[0], 1, false, &full); });
 }

@@ -226,6 +226,7 @@ Arrays results(Op& op, const Arrays& in, bool is_strided, bool grad, tmor::Rng r
 
 }  // namespace detail
 
+template <class X> using device_t = typename std::remove_cvref_t<X>::device_type;
 /// `t` on the device of `x`: what an operation takes besides the row's inputs.
 template <class T, class Device, class U>
 Tensor<U, Device> beside(const Tensor<T, Device>&, const Tensor<U>& t) {

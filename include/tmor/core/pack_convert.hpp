@@ -74,12 +74,20 @@ template <int N> TMOR_ALWAYS_INLINE U16<N> encode(Pack<float, N> x, f16) {
 
 }  // namespace detail
 
+namespace detail {
+template <class V>
+concept PackOf = LaneTraits<V>::pack;
+}
+
+// Scalars and packs apart: a vector must not appear in a function that could run on a GPU.
+
 /// The element at `p`, or with a pack the `V::size` elements from `p`, as the lane type of `V`.
 template <class V, class S> TMOR_HD TMOR_ALWAYS_INLINE V load_as(const S* p) {
+  return static_cast<V>(static_cast<compute_t<S>>(*p));
+}
+template <detail::PackOf V, class S> TMOR_ALWAYS_INLINE V load_as(const S* p) {
   using T = lane_t<V>;
-  if constexpr (!detail::LaneTraits<V>::pack) {
-    return static_cast<V>(static_cast<compute_t<S>>(*p));
-  } else if constexpr (std::is_same_v<S, T>) {
+  if constexpr (std::is_same_v<S, T>) {
     return V::load(p);
   } else if constexpr (std::is_same_v<T, float> && sizeof(compute_t<S>) != sizeof(S)) {
     detail::U16<V::size> h;
@@ -96,21 +104,21 @@ template <class V, class S> TMOR_HD TMOR_ALWAYS_INLINE V load_as(const S* p) {
 
 /// The first `n` (0 <= n <= lanes) elements from `p`, then zeros.
 template <class V, class S> TMOR_HD TMOR_ALWAYS_INLINE V load_partial_as(const S* p, int n) {
-  if constexpr (!detail::LaneTraits<V>::pack) {
-    return n > 0 ? load_as<V>(p) : V(0);
-  } else {
-    S part[V::size] = {};
-    for (int i = 0; i < n; ++i) part[i] = p[i];
-    return load_as<V>(part);
-  }
+  return n > 0 ? load_as<V>(p) : V(0);
+}
+template <detail::PackOf V, class S> TMOR_ALWAYS_INLINE V load_partial_as(const S* p, int n) {
+  S part[V::size] = {};
+  for (int i = 0; i < n; ++i) part[i] = p[i];
+  return load_as<V>(part);
 }
 
 /// Writes `x`, or the lanes of a pack, to `p`, converted to `S`.
 template <class S, class V> TMOR_HD TMOR_ALWAYS_INLINE void store_as(S* p, V x) {
+  *p = detail::store_cast<S>(x);
+}
+template <class S, detail::PackOf V> TMOR_ALWAYS_INLINE void store_as(S* p, V x) {
   using T = lane_t<V>;
-  if constexpr (!detail::LaneTraits<V>::pack) {
-    *p = detail::store_cast<S>(x);
-  } else if constexpr (std::is_same_v<S, T>) {
+  if constexpr (std::is_same_v<S, T>) {
     x.store(p);
   } else if constexpr (std::is_same_v<T, float> && sizeof(compute_t<S>) != sizeof(S)) {
     const detail::U16<V::size> h = detail::encode<V::size>(x, S{});
@@ -124,13 +132,12 @@ template <class S, class V> TMOR_HD TMOR_ALWAYS_INLINE void store_as(S* p, V x) 
 
 /// Writes the first `n` (0 <= n <= lanes) lanes.
 template <class S, class V> TMOR_HD TMOR_ALWAYS_INLINE void store_partial_as(S* p, V x, int n) {
-  if constexpr (!detail::LaneTraits<V>::pack) {
-    if (n > 0) store_as(p, x);
-  } else {
-    S part[V::size];
-    store_as(part, x);
-    for (int i = 0; i < n; ++i) p[i] = part[i];
-  }
+  if (n > 0) store_as(p, x);
+}
+template <class S, detail::PackOf V> TMOR_ALWAYS_INLINE void store_partial_as(S* p, V x, int n) {
+  S part[V::size];
+  store_as(part, x);
+  for (int i = 0; i < n; ++i) p[i] = part[i];
 }
 
 TMOR_END

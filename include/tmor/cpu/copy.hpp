@@ -28,19 +28,30 @@ template <int Bytes> struct CopySquare {
   static constexpr int N = 16 / Bytes;
   typedef typename UnsignedOf<Bytes>::type Vec __attribute__((vector_size(16)));
 
-  template <int... I> static Vec zip(Vec a, Vec b, bool high, std::integer_sequence<int, I...>) {
-    return high ? __builtin_shufflevector(a, b, (I / 2 + N / 2 + (I % 2) * N)...)
-                : __builtin_shufflevector(a, b, (I / 2 + (I % 2) * N)...);
+  /// The lower or the upper halves of `a` and `b`, element by element in turns. Written out, because nvcc
+  /// does not take a list of lanes made by a pack.
+  static TMOR_ALWAYS_INLINE Vec zip(Vec a, Vec b, bool high) {
+    if constexpr (N == 2) {
+      return high ? __builtin_shufflevector(a, b, 1, 3) : __builtin_shufflevector(a, b, 0, 2);
+    } else if constexpr (N == 4) {
+      return high ? __builtin_shufflevector(a, b, 2, 6, 3, 7) : __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    } else if constexpr (N == 8) {
+      return high ? __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+                  : __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+    } else {
+      return high
+                 ? __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+                 : __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    }
   }
   /// dst[j][i] = src[i][j]: log2(N) rounds that interleave row i with row i + N/2.
   static TMOR_ALWAYS_INLINE void transpose(char* dst, Index dst_row, const char* src, Index src_row) {
-    constexpr auto lanes = std::make_integer_sequence<int, N>{};
     Vec v[N], w[N];
     for (int i = 0; i < N; ++i) __builtin_memcpy(&v[i], src + i * src_row, 16);
     for (int round = 1; round < N; round *= 2) {
       for (int i = 0; i < N / 2; ++i) {
-        w[2 * i] = zip(v[i], v[i + N / 2], false, lanes);
-        w[2 * i + 1] = zip(v[i], v[i + N / 2], true, lanes);
+        w[2 * i] = zip(v[i], v[i + N / 2], false);
+        w[2 * i + 1] = zip(v[i], v[i + N / 2], true);
       }
       for (int i = 0; i < N; ++i) v[i] = w[i];
     }

@@ -71,14 +71,16 @@ template <class C> class BlockTeam {
   }
 };
 
-/// Threads of a block that works on a row of `n`.
-inline unsigned threads_for(Index n) { return n <= 32 ? 32 : n <= 64 ? 64 : n <= 1024 ? 128 : 256; }
+/// Threads of a block that works on a row of `n`, and how many that is at most.
+inline constexpr unsigned kMostThreads = 256;
+inline unsigned threads_for(Index n) { return n <= 32 ? 32 : n <= 64 ? 64 : n <= 1024 ? 128 : kMostThreads; }
 
-template <class Body> __global__ void each_row(Body body, Index rows) {
+template <class Body> __global__ void __launch_bounds__(kMostThreads) each_row(Body body, Index rows) {
   const BlockTeam<typename Body::Compute> team;
   for (Index row = blockIdx.x; row < rows; row += gridDim.x) body(team, row);
 }
-template <class Body> __global__ void each_chunk(Body body, RowChunks chunks) {
+template <class Body>
+__global__ void __launch_bounds__(kMostThreads) each_chunk(Body body, RowChunks chunks) {
   const Index chunk = blockIdx.x;
   body(BlockTeam<typename Body::Compute>{}, chunk, chunks.begin(chunk), chunks.end(chunk));
 }
@@ -96,7 +98,8 @@ template <class Body> void run_rows(Cuda, Index rows, Index cols, const Body& bo
 /// a chunk.
 template <class Body> void run_row_chunks(Cuda, const RowChunks& chunks, const Body& body) {
   if (chunks.count > 0)
-    launch({"row chunks", static_cast<unsigned>(chunks.count), 256}, cuda::each_chunk<Body>, body, chunks);
+    launch({"row chunks", static_cast<unsigned>(chunks.count), cuda::kMostThreads}, cuda::each_chunk<Body>,
+           body, chunks);
 }
 
 TMOR_END

@@ -63,17 +63,21 @@ template <class C, class F, class To, class... Ti> struct MapDense {
   TMOR_HD void operator()(Index i) const { run(4 * i, std::index_sequence_for<Ti...>{}); }
 
  private:
-  template <class T> TMOR_HD static Four<T> load(const void* p, Index at, Index s) {
+  template <class T> TMOR_HD static void load(const void* p, Index at, Index s, C* out) {
     const T* x = static_cast<const T*>(p);
-    if (s == 1) return *reinterpret_cast<const Four<T>*>(x + at);
-    return {{x[0], x[0], x[0], x[0]}};
+    if (s == 1) {
+      const Four<T> four = *reinterpret_cast<const Four<T>*>(x + at);
+      for (int k = 0; k < 4; ++k) out[k] = static_cast<C>(four.v[k]);
+    } else {
+      for (int k = 0; k < 4; ++k) out[k] = static_cast<C>(x[0]);
+    }
   }
   template <std::size_t... I> TMOR_HD void run(Index at, std::index_sequence<I...>) const {
     if (at + 4 <= n) {
-      const std::tuple<Four<Ti>...> x{load<Ti>(in.x[I], at, step[I])...};
+      C x[sizeof...(Ti)][4];
+      (load<Ti>(in.x[I], at, step[I], x[I]), ...);
       Four<To> out;
-      for (int k = 0; k < 4; ++k)
-        out.v[k] = static_cast<To>(static_cast<C>(f(static_cast<C>(std::get<I>(x).v[k])...)));
+      for (int k = 0; k < 4; ++k) out.v[k] = static_cast<To>(static_cast<C>(f(x[I][k]...)));
       *reinterpret_cast<Four<To>*>(y + at) = out;
       return;
     }

@@ -65,7 +65,8 @@ template <class C, class R, class To> struct CombineSegments {
 
 /// value(o, at) is element `at` (the operands' offsets) of output `o`.
 template <class C, int K, class R, class Value, class To>
-__global__ void reduce_rows(Reduction<K> n, Value value, ReductionOut<C, R, To> out) {
+__global__ void __launch_bounds__(kMostThreads)
+    reduce_rows(Reduction<K> n, Value value, ReductionOut<C, R, To> out) {
   const R r = out.r;
   const Index begin = blockIdx.y * n.segment;
   const Index end = begin + n.segment < n.count ? begin + n.segment : n.count;
@@ -84,7 +85,8 @@ __global__ void reduce_rows(Reduction<K> n, Value value, ReductionOut<C, R, To> 
 
 inline constexpr unsigned kReduceRowsAtOnce = 8;
 template <class C, int K, class R, class Value, class To>
-__global__ void reduce_columns(Reduction<K> n, Value value, ReductionOut<C, R, To> out) {
+__global__ void __launch_bounds__(kMostThreads)
+    reduce_columns(Reduction<K> n, Value value, ReductionOut<C, R, To> out) {
   const R r = out.r;
   const Index o = static_cast<Index>(blockIdx.x) * 32 + threadIdx.x;
   const Index begin = blockIdx.y * n.segment;

@@ -107,4 +107,58 @@ void run_linear(Cpu, const Tensor<T, Cpu>& y, const Tensor<T, Cpu>& x, const Ten
   run_matmul(Cpu{}, y, x, wt, T(0), hook);
 }
 
+namespace fn {
+/// act(x + bias).
+template <class F> struct AfterBias {
+  F f;
+  template <class V> TMOR_HD V operator()(V x, V bias) const { return f(x + bias); }
+};
+struct Nothing {
+  template <class V> TMOR_HD V operator()(V x) const { return x; }
+};
+}  // namespace fn
+
+/// The same on a GPU: a product, and a pass over it for bias and activation.
+template <class T, class Device>
+requires(!Device::host_memory) void run_linear(Device, const Tensor<T, Device>& y, const Tensor<T, Device>& x,
+                                               const Tensor<T, Device>& wt, const T* bias, Activation act) {
+  run_matmul(Device{}, y, x, wt);
+  Tensor<T, Device> b;
+  if (bias) {  // as a tensor of memory it does not own
+    auto body = make_ref<detail::TensorBody>();
+    body->shape = {y.size(1)};
+    body->strides = {1};
+    body->storage =
+        make_ref<Storage>(const_cast<T*>(bias), static_cast<std::size_t>(y.size(1)) * sizeof(T), nullptr);
+    body->dtype = dtype_of<T>;
+    b = Tensor<T, Device>(std::move(body));
+  }
+  const auto apply = [&](auto f) {
+    if (bias) {
+      run_pointwise<T>(Device{}, fn::AfterBias<decltype(f)>{f}, y, y, b);
+    } else {
+      run_pointwise<T>(Device{}, f, y, y);
+    }
+  };
+  switch (act) {
+    case Activation::none:
+      if (bias) apply(fn::Nothing{});
+      return;
+    case Activation::relu:
+      return apply(fn::Relu{});
+    case Activation::gelu:
+      return apply(fn::Gelu{});
+    case Activation::gelu_tanh:
+      return apply(fn::GeluTanh{});
+    case Activation::quick_gelu:
+      return apply(fn::QuickGelu{});
+    case Activation::silu:
+      return apply(fn::Silu{});
+    case Activation::tanh:
+      return apply(fn::Tanh{});
+    case Activation::sigmoid:
+      return apply(fn::Sigmoid{});
+  }
+}
+
 TMOR_END

@@ -15,6 +15,8 @@
 /// type and has no gradient. A unary functor may offer `derivative_from_output(y)` where that is cheaper than
 /// the dual number: then the output is saved instead of the input.
 
+#include <tuple>
+
 #include "tmor/autograd/node.hpp"
 #include "tmor/core/math.hpp"
 #include "tmor/cpu/pointwise.hpp"
@@ -63,6 +65,28 @@ template <class F> struct OutputRule {
   template <class V> TMOR_HD V operator()(V dy, V y) const { return dy * f.derivative_from_output(y); }
 };
 
+/// What the tape holds of `pointwise`: a struct, because nvcc does not take a lambda that captures a pack.
+template <class C, class F, class To, class Device, class... Ts> struct PointwiseBackward {
+  F f;
+  std::tuple<Saved<Ts, Device>...> x;
+
+  void operator()(const Tensor<To, Device>& dy, Grads& g) const {
+    run(dy, g, std::index_sequence_for<Ts...>{});
+  }
+
+ private:
+  template <std::size_t... I>
+  void run(const Tensor<To, Device>& dy, Grads& g, std::index_sequence<I...>) const {
+    const bool wanted[] = {g.wants(static_cast<int>(I))...};
+    const auto grads = run_pointwise_backward<C>(Device{}, f, dy, wanted, std::get<I>(x).get()...);
+    (give(g, static_cast<int>(I), std::get<I>(grads)), ...);
+  }
+  template <class T> static void give(Grads& g, int i, const Tensor<T, Device>& d) {
+    if constexpr (is_floating<T>)
+      if (d.defined()) g.add(i, d);
+  }
+};
+
 }  // namespace detail
 
 /// Common element type of operands: floating before integer, then the wider.
@@ -92,18 +116,7 @@ Tensor<pointwise_t<F, Ts...>, Device> pointwise(const F& f, const Tensor<Ts, Dev
           g.add(0, dx);
         });
       } else {
-        record(y, name, inputs(xs...), [f, ... x = save(xs)](const Tensor<To, Device>& dy, Grads& g) {
-          [&]<std::size_t... I>(std::index_sequence<I...>) {
-            const bool wanted[] = {g.wants(static_cast<int>(I))...};
-            auto grads = run_pointwise_backward<C>(Device{}, f, dy, wanted, x.get()...);
-            auto give = [&](int i, const auto& d) {
-              if constexpr (is_floating<typename std::remove_cvref_t<decltype(d)>::value_type>)
-                if (d.defined()) g.add(i, d);
-            };
-            (give(static_cast<int>(I), std::get<I>(grads)), ...);
-          }
-          (std::index_sequence_for<Ts...>{});
-        });
+        record(y, name, inputs(xs...), detail::PointwiseBackward<C, F, To, Device, Ts...>{f, {save(xs)...}});
       }
     }
   }

@@ -1,0 +1,272 @@
+#pragma once
+/// @file conv.cuh
+/// Convolutions and joint mixing on the GPU as products (cuda/gemm.cuh) whose operands are read where they
+/// lie: a convolution over time is one over images of width V with kernels k x 1.
+
+#include "tmor/core/tensor.hpp"
+#include "tmor/cuda/gemm.cuh"
+
+TMOR_BEGIN
+namespace cuda {
+
+/// x (n, h, w, groups, c_in), weight (kh, kw, c_in, groups, c_out), y (n, oh, ow, groups, c_out); channels
+/// are those of a group.
+struct ConvSize {
+  Index n, h, w, oh, ow, kh, kw, c_in, c_out, groups;
+  Index stride_h, stride_w, dilation_h, dilation_w, pad_h, pad_w;
+
+  Index pixels() const { return n * oh * ow; }
+  TMOR_HD Index patch() const { return kh * kw * c_in; }
+};
+
+/// Patches of the input as a matrix (output pixels, taps and channels), or its transpose.
+template <class T, bool kTransposed> struct Patches {
+  static constexpr bool along_k = !kTransposed, along_n = false;
+  const T* x;
+  ConvSize s;
+  TMOR_HD T load(Index group, Index i, Index j) const {
+    const Index pixel = kTransposed ? j : i, at = kTransposed ? i : j;
+    const Index c = at % s.c_in, tap = at / s.c_in, q = pixel % s.ow, p = pixel / s.ow % s.oh,
+                image = pixel / s.ow / s.oh;
+    const Index row = p * s.stride_h + tap / s.kw * s.dilation_h - s.pad_h;
+    const Index column = q * s.stride_w + tap % s.kw * s.dilation_w - s.pad_w;
+    if (row < 0 || row >= s.h || column < 0 || column >= s.w) return T(0);
+    return x[(((image * s.h + row) * s.w + column) * s.groups + group) * s.c_in + c];
+  }
+};
+/// What of dy each input pixel met: (input pixels, taps and output channels).
+template <class T> struct BackPatches {
+  static constexpr bool along_k = true, along_n = false;
+  const T* dy;
+  ConvSize s;
+  TMOR_HD T load(Index group, Index i, Index j) const {
+    const Index c = j % s.c_out, tap = j / s.c_out, image = i / s.w / s.h;
+    const Index row = i / s.w % s.h + s.pad_h - tap / s.kw * s.dilation_h;
+    const Index column = i % s.w + s.pad_w - tap % s.kw * s.dilation_w;
+    if (row < 0 || column < 0 || row % s.stride_h != 0 || column % s.stride_w != 0) return T(0);
+    const Index p = row / s.stride_h, q = column / s.stride_w;
+    if (p >= s.oh || q >= s.ow) return T(0);
+    return dy[(((image * s.oh + p) * s.ow + q) * s.groups + group) * s.c_out + c];
+  }
+};
+/// The weight as (taps and input channels, output channels), or as (taps and output channels, input
+/// channels).
+template <class T, bool kBack> struct Kernel {
+  static constexpr bool along_k = false, along_n = !kBack;
+  const T* w;
+  ConvSize s;
+  TMOR_HD T load(Index group, Index i, Index j) const {
+    const Index row = kBack ? i / s.c_out * s.c_in + j : i, c = kBack ? i % s.c_out : j;
+    return w[(row * s.groups + group) * s.c_out + c];
+  }
+};
+/// Rows of `columns` numbers of each group side by side: y, dy, dx and dw; adds a bias where there is one,
+/// which repeats every `bias_rows` rows.
+template <class T> struct GroupRows {
+  static constexpr bool along_k = true, along_n = true;
+  T* p;
+  Index groups, columns;
+  const T* bias;
+  Index bias_rows;
+  TMOR_HD T load(Index group, Index i, Index j) const { return p[(i * groups + group) * columns + j]; }
+  TMOR_HD void put(Index group, Index i, Index j, T v) const {
+    const Index c = group * columns + j;
+    p[i * groups * columns + c] = bias ? v + bias[i % bias_rows * groups * columns + c] : v;
+  }
+};
+
+template <class T> void conv(const ConvSize& s, const T* x, const T* w, const T* bias, T* y) {
+  gemm<T>("conv", Patches<T, false>{x, s}, Kernel<T, false>{w, s},
+          GroupRows<T>{y, s.groups, s.c_out, bias, 1}, GemmSize(s.groups, s.pixels(), s.c_out, s.patch()));
+}
+template <class T> void conv_grad_input(const ConvSize& s, const T* dy, const T* w, T* dx) {
+  gemm<T>("conv grad input", BackPatches<T>{dy, s}, Kernel<T, true>{w, s},
+          GroupRows<T>{dx, s.groups, s.c_in, nullptr, 1},
+          GemmSize(s.groups, s.n * s.h * s.w, s.c_in, s.kh * s.kw * s.c_out));
+}
+template <class T> void conv_grad_weight(const ConvSize& s, const T* x, const T* dy, T* dw) {
+  gemm<T>("conv grad weight", Patches<T, true>{x, s},
+          GroupRows<T>{const_cast<T*>(dy), s.groups, s.c_out, nullptr, 1},
+          GroupRows<T>{dw, s.groups, s.c_out, nullptr, 1},
+          GemmSize(s.groups, s.patch(), s.c_out, s.pixels()));
+}
+/// `S` is cpu::ConvTime or cpu::Conv2d, which are no business of this layer.
+template <class S> ConvSize conv_size(const S& s) {
+  if constexpr (requires { s.taps; }) {
+    return {s.n,     s.t, s.v,      s.t_out(), s.v,        s.taps, 1,     s.c_in,
+            s.c_out, 1,   s.stride, 1,         s.dilation, 1,      s.pad, 0};
+  } else {
+    return {s.n,          s.h,          s.w,           s.out_h(), s.out_w(),  s.kh,
+            s.kw,         s.group_in(), s.group_out(), s.groups,  s.stride_h, s.stride_w,
+            s.dilation_h, s.dilation_w, s.pad_h,       s.pad_w};
+  }
+}
+
+// ---- Joint mixing
+// ------------------------------------------------------------------------------------------------
+
+struct MixSize {
+  Index n, t, v, w, heads, c;
+  Index a_sample;  ///< 0 when all samples share the mixing matrices
+
+  TMOR_HD Index mixed() const { return heads * c; }
+  /// Offset in u (n, t, w, heads, c) of what column j = (frame, channel) of a sample is there.
+  TMOR_HD Index u_at(Index sample, Index j, Index joint, Index head) const {
+    return (((sample * t + j / c) * w + joint) * heads + head) * c + j % c;
+  }
+  TMOR_HD Index x_at(Index sample, Index j, Index joint) const {
+    return ((sample * t + j / c) * v + joint) * c + j % c;
+  }
+};
+/// a[h]: (w, v) for batch (sample, head).
+template <class T> struct MixForward {
+  static constexpr bool along_k = false, along_n = false;
+  const T* a;
+  MixSize s;
+  TMOR_HD T load(Index z, Index w, Index v) const {
+    return a[z / s.heads * s.a_sample + (z % s.heads * s.v + v) * s.w + w];
+  }
+};
+/// a: (v, heads and w) for batch (sample).
+template <class T> struct MixBack {
+  static constexpr bool along_k = true, along_n = false;
+  const T* a;
+  MixSize s;
+  TMOR_HD T load(Index z, Index v, Index k) const {
+    return a[z * s.a_sample + (k / s.w * s.v + v) * s.w + k % s.w];
+  }
+};
+/// x: (v, frames and channels) for batch (sample, head).
+template <class T> struct MixInput {
+  static constexpr bool along_k = false, along_n = true;
+  const T* x;
+  MixSize s;
+  TMOR_HD T load(Index z, Index v, Index j) const { return x[s.x_at(z / s.heads, j, v)]; }
+};
+/// u: (heads and w, frames and channels) for batch (sample).
+template <class T> struct MixedRows {
+  static constexpr bool along_k = false, along_n = true;
+  const T* u;
+  MixSize s;
+  TMOR_HD T load(Index z, Index k, Index j) const { return u[s.u_at(z, j, k % s.w, k / s.w)]; }
+};
+/// x: (v, columns) and u: (columns, w), where columns are the frames and channels of a sample, or of all.
+template <class T> struct MixGradLeft {
+  static constexpr bool along_k = true, along_n = false;
+  const T* x;
+  MixSize s;
+  TMOR_HD T load(Index z, Index v, Index k) const {
+    const Index columns = s.t * s.c;
+    return x[s.x_at(s.a_sample ? z / s.heads : k / columns, k % columns, v)];
+  }
+};
+template <class T> struct MixGradRight {
+  static constexpr bool along_k = false, along_n = false;
+  const T* u;
+  MixSize s;
+  TMOR_HD T load(Index z, Index k, Index w) const {
+    const Index columns = s.t * s.c;
+    return u[s.u_at(s.a_sample ? z / s.heads : k / columns, k % columns, w, z % s.heads)];
+  }
+};
+template <class T> struct PutMixed {
+  T* u;
+  MixSize s;
+  TMOR_HD void put(Index z, Index w, Index j, T v) const { u[s.u_at(z / s.heads, j, w, z % s.heads)] = v; }
+};
+template <class T> struct PutMixGrad {
+  T* dx;
+  MixSize s;
+  TMOR_HD void put(Index z, Index v, Index j, T value) const { dx[s.x_at(z, j, v)] = value; }
+};
+/// A dense matrix (rows, columns), read as it is or transposed.
+template <class T, bool kTransposed> struct Dense {
+  static constexpr bool along_k = !kTransposed, along_n = !kTransposed;
+  const T* p;
+  Index columns;  ///< of the matrix in memory
+  TMOR_HD T load(Index, Index i, Index j) const { return p[kTransposed ? j * columns + i : i * columns + j]; }
+};
+
+template <class Args> MixSize mix_size(const Args& p) {
+  return {p.n, p.t, p.v, p.w, p.heads, p.c_in, p.a_sample};
+}
+
+/// u[n,t,w,h,c] = sum_v a[h,v,w] x[n,t,v,c].
+template <class T, class Args> Ref<Storage> mix(const Args& p) {
+  const MixSize s = mix_size(p);
+  auto u = Cuda::allocate(static_cast<std::size_t>(s.n * s.t * s.w * s.mixed()) * sizeof(T));
+  gemm<T>("joint mix", MixForward<T>{p.a, s}, MixInput<T>{p.x, s}, PutMixed<T>{static_cast<T*>(u->data()), s},
+          GemmSize(s.n * s.heads, s.w, s.t * s.c, s.v));
+  return u;
+}
+
+}  // namespace cuda
+
+template <class S, class T>
+void run_conv_time(Cuda, const S& s, const Tensor<T, Cuda>& x, const Tensor<T, Cuda>& w, const T* bias,
+                   const Tensor<T, Cuda>& y) {
+  cuda::conv(cuda::conv_size(s), x.data(), w.data(), bias, y.mutable_data());
+}
+template <class S, class T>
+void run_conv_time_grad_input(Cuda, const S& s, const Tensor<T, Cuda>& dy, const Tensor<T, Cuda>& w,
+                              const Tensor<T, Cuda>& dx) {
+  cuda::conv_grad_input(cuda::conv_size(s), dy.data(), w.data(), dx.mutable_data());
+}
+template <class S, class T>
+void run_conv_time_grad_weight(Cuda, const S& s, const Tensor<T, Cuda>& x, const Tensor<T, Cuda>& dy,
+                               const Tensor<T, Cuda>& dw) {
+  cuda::conv_grad_weight(cuda::conv_size(s), x.data(), dy.data(), dw.mutable_data());
+}
+template <class S, class T>
+void run_conv2d(Cuda, const S& s, const Tensor<T, Cuda>& x, const Tensor<T, Cuda>& w,
+                const Tensor<T, Cuda>& y) {
+  cuda::conv(cuda::conv_size(s), x.data(), w.data(), static_cast<const T*>(nullptr), y.mutable_data());
+}
+template <class S, class T>
+void run_conv2d_grad_input(Cuda, const S& s, const Tensor<T, Cuda>& dy, const Tensor<T, Cuda>& w,
+                           const Tensor<T, Cuda>& dx) {
+  cuda::conv_grad_input(cuda::conv_size(s), dy.data(), w.data(), dx.mutable_data());
+}
+template <class S, class T>
+void run_conv2d_grad_weight(Cuda, const S& s, const Tensor<T, Cuda>& x, const Tensor<T, Cuda>& dy,
+                            const Tensor<T, Cuda>& dw) {
+  cuda::conv_grad_weight(cuda::conv_size(s), x.data(), dy.data(), dw.mutable_data());
+}
+
+template <class Args, class T>
+void run_joint_mix(Cuda, const Args& p, const T* bias, const Tensor<T, Cuda>& y) {
+  const cuda::MixSize s = cuda::mix_size(p);
+  const auto u = cuda::mix<T>(p);
+  cuda::gemm<T>("joint mix", cuda::Dense<T, false>{static_cast<const T*>(u->data()), s.mixed()},
+                cuda::Dense<T, false>{p.weight, p.c_out},
+                cuda::GroupRows<T>{y.mutable_data(), 1, p.c_out, bias, s.w},
+                cuda::GemmSize(1, s.n * s.t * s.w, p.c_out, s.mixed()));
+}
+/// Gradients that are null are not wanted.
+template <class Args, class T>
+void run_joint_mix_backward(Cuda, const Args& p, const Tensor<T, Cuda>& dy, T* dx, T* da, T* dw) {
+  const cuda::MixSize s = cuda::mix_size(p);
+  const Index rows = s.n * s.t * s.w;
+  if (dw) {
+    const auto u = cuda::mix<T>(p);
+    cuda::gemm<T>("joint mix grad weight", cuda::Dense<T, true>{static_cast<const T*>(u->data()), s.mixed()},
+                  cuda::Dense<T, false>{dy.data(), p.c_out}, cuda::PutDense<T>{dw, s.mixed(), p.c_out},
+                  cuda::GemmSize(1, s.mixed(), p.c_out, rows));
+  }
+  if (!dx && !da) return;
+  const auto du = Cuda::allocate(static_cast<std::size_t>(rows * s.mixed()) * sizeof(T));
+  T* const u = static_cast<T*>(du->data());
+  cuda::gemm<T>("joint mix grad mixed", cuda::Dense<T, false>{dy.data(), p.c_out},
+                cuda::Dense<T, true>{p.weight, p.c_out}, cuda::PutDense<T>{u, rows, s.mixed()},
+                cuda::GemmSize(1, rows, s.mixed(), p.c_out));
+  if (dx)
+    cuda::gemm<T>("joint mix grad input", cuda::MixBack<T>{p.a, s}, cuda::MixedRows<T>{u, s},
+                  cuda::PutMixGrad<T>{dx, s}, cuda::GemmSize(s.n, s.v, s.t * s.c, s.heads * s.w));
+  if (da)
+    cuda::gemm<T>(
+        "joint mix grad mixing", cuda::MixGradLeft<T>{p.x, s}, cuda::MixGradRight<T>{u, s},
+        cuda::PutDense<T>{da, s.v, s.w},
+        cuda::GemmSize(s.a_sample ? s.n * s.heads : s.heads, s.v, s.w, s.t * s.c * (s.a_sample ? 1 : s.n)));
+}
+
+TMOR_END

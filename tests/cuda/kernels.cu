@@ -1,0 +1,8 @@
+// Kernels of every family, as nvcc compiles them through the operations that launch them.
+#include "families.hpp"
+#include "tmor/cuda/cuda.cuh"
+
+std::vector<families::Family> families::cuda_families() {
+  cuda_api();
+  return Families<Cuda>::all();
+}
