@@ -234,11 +234,12 @@ void run_conv2d_grad_weight(Cuda, const S& s, const Tensor<T, Cuda>& x, const Te
 }
 
 template <class Args, class T>
-void run_joint_mix(Cuda, const Args& p, const T* bias, const Tensor<T, Cuda>& y) {
+void run_joint_mix(Cuda, const Args& p, const Tensor<T, Cuda>& weight, const T* bias,
+                   const Tensor<T, Cuda>& y) {
   const cuda::MixSize s = cuda::mix_size(p);
   const auto u = cuda::mix<T>(p);
   cuda::gemm<T>("joint mix", cuda::Dense<T, false>{static_cast<const T*>(u->data()), s.mixed()},
-                cuda::Dense<T, false>{p.weight, p.c_out},
+                cuda::Dense<T, false>{weight.data(), p.c_out},
                 cuda::GroupRows<T>{y.mutable_data(), 1, p.c_out, bias, s.w},
                 cuda::GemmSize(1, s.n * s.t * s.w, p.c_out, s.mixed()));
 }

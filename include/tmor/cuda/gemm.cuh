@@ -29,7 +29,7 @@ struct GemmSize {
 /// `A::along_k`, `B::along_n`: do neighbours in that dimension lie side by side in memory? `put(batch, i, j,
 /// v)` takes an element of C, or of a part of it.
 template <class T, class A, class B, class Put>
-__global__ void __launch_bounds__(256) gemm_tiles(A a, B b, Put put, GemmSize s) {
+__global__ void __launch_bounds__(256, 2) gemm_tiles(A a, B b, Put put, GemmSize s) {
   TMOR_SHARED(T, as, [kTileK][kTile + 4]);
   TMOR_SHARED(T, bs, [kTileK][kTile + 4]);
   const int t = static_cast<int>(threadIdx.x), tx = t % 16, ty = t / 16;
