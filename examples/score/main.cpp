@@ -1,0 +1,87 @@
+/// Measures anyone's predictions under a benchmark's protocol, without running a model.
+///
+///     build/examples/score --score submission.txt.gz --protocol charades --data path/to/Charades
+///     build/examples/score --score clips.txt --protocol smarthome-cs --data path/to/smarthome --json
+///
+/// A line of the file is `id step s_1 ... s_C` (detection) or `id s_1 ... s_C` (clips). Frame mAP is printed
+/// under every policy side by side: the same predictions differ by points between them.
+
+#include "common/cli.hpp"
+#include "tmor/eval/score.hpp"
+
+using namespace tmor;
+
+namespace {
+
+std::string percent(const cli::Json& value) {
+  if (!value.is_number() || !is_finite(value.get<double>())) return "     -";
+  char text[32];
+  std::snprintf(text, sizeof text, "%6.2f", 100 * value.get<double>());
+  return text;
+}
+
+void print(const cli::Json& r) {
+  std::fprintf(stderr, "%s\n\n", r["protocol"].get<std::string>().c_str());
+  if (!r.contains("policies")) {
+    std::fprintf(
+        stderr,
+        "top-1 %s %%, top-5 %s %%, mean over classes %s %% (chance %s %%), %d clips, %d without scores\n",
+        percent(r["top1"]).c_str(), percent(r["top5"]).c_str(), percent(r["mean_class"]).c_str(),
+        percent(r["chance"]).c_str(), r["samples"].get<int>(), r["missing"].get<int>());
+    return;
+  }
+  std::fprintf(stderr, "%-20s %8s %8s %8s %10s\n", "policy", "mAP %", "WAP %", "chance %", "rows");
+  for (const auto& [name, p] : r["policies"].items()) {
+    const bool defined = p.contains("rows");
+    std::fprintf(stderr, "%-20s %8s %8s %8s %10s%s\n", name.c_str(), percent(p["map"]).c_str(),
+                 percent(defined ? p["wap"] : cli::Json()).c_str(),
+                 percent(defined ? p["chance"] : cli::Json()).c_str(),
+                 defined ? std::to_string(p["rows"].get<Index>()).c_str() : "-",
+                 name == r["policy"].get<std::string>() ? "  <- the protocol's" : "");
+    if (!defined) std::fprintf(stderr, "    %s\n", p["reason"].get<std::string>().c_str());
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return cli::run([&] {
+    cli::Program program("Measures predictions under a benchmark's protocol.");
+    cli::Common common;
+    std::string scores, protocol, data, folder = TMOR_EXAMPLES "/protocols";
+    bool allow_missing = false;
+    program.option("--score", scores, "predictions, text or .gz")->required();
+    program.option("--protocol", protocol, "name of a file in --protocols without .json, or a path")
+        ->required();
+    program.option("--data", data, "folder of the data set's annotations")->required();
+    program.option("--protocols", folder, "folder of the protocols");
+    program.flag("--allow-missing", allow_missing,
+                 "leave test videos or clips without scores out, and count them");
+    program.add(common, false);
+    program.parse(argc, argv);
+
+    std::string path = protocol;
+    if (!protocol.ends_with(".json")) {
+      path = folder + "/" + protocol + ".json";
+      if (!io::exists(path)) {
+        std::vector<std::string> names;
+        for (const auto& name : io::list_directory(folder))
+          if (name.ends_with(".json")) names.push_back(name.substr(0, name.size() - 5));
+        throw cli::UsageError("--protocol: no '" + protocol + "' in " + folder + "; did you mean '" +
+                              nearest_name(protocol, names) + "'?");
+      }
+    }
+    const auto p = eval::read_protocol(path);
+    const std::string text = eval::read_text_or_gzip(scores);
+    cli::Json result;
+    if (p.frames) {
+      const auto given = eval::parse_frame_scores(text, scores, p.classes, p.steps);
+      result = eval::score_frames(p, eval::test_timelines(p, data), given, allow_missing);
+    } else {
+      result = eval::score_clips(p, eval::test_labels(p, data),
+                                 eval::parse_clip_scores(text, scores, p.classes), allow_missing);
+    }
+    print(result);
+    cli::print_result(result, common.json);
+  });
+}
