@@ -8,7 +8,7 @@
 
 #include "tmor/core/tensor.hpp"
 #include "tmor/cuda/block.cuh"
-#include "tmor/cuda/each.cuh"
+#include "tmor/cuda/pointwise.cuh"
 
 TMOR_BEGIN
 namespace cuda {
