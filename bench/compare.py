@@ -137,16 +137,17 @@ def cpu_name():
         return platform.processor() or platform.machine()
 
 
-def write_markdown(path, rows, why, args, load):
+def write_markdown(path, rows, why, cpu_time, load):
     torch = next((r["torch"] for r in rows if "torch" in r), None)
-    clock = "processor time for one thread, the time of day for more" if args.cpu_time else "the time of day"
+    clock = "processor time for one thread, the time of day for more" if cpu_time else "the time of day"
     lines = [
         "# Measured on a CPU", "",
         f"Written by `bench/run.sh --write` on {datetime.date.today()}: {cpu_name()}, {os.cpu_count()} cores, "
         f"{next((r['isa'] for r in rows if 'isa' in r), '')}, "
         + (f"PyTorch {torch}" if torch else f"without PyTorch ({why})")
         + f". Load average at the start: {load:.1f}; above 1 others used the machine too.", "",
-        f"A ratio is tmor's time over PyTorch's, medians of {args.repeat} samples taken in turns, {clock}; below 1 tmor is faster.",
+        f"A ratio is tmor's time over PyTorch's, medians of at least {min(r['repeat'] for r in rows)} samples taken in turns,",
+        f"{clock}; below 1 tmor is faster.",
         "Beside it the ratio of the fastest samples, which others disturb least. PyTorch runs with its best eager settings (malloc",
         "keeps freed blocks, fused AdamW). MiB is the peak of a process that runs this case alone.", "",
         "| case | threads | ratio | ratio of fastest | tmor MiB | PyTorch MiB |",
@@ -212,7 +213,7 @@ def main():
     if not rows:
         p.error(f"no case has '{args.case}' in its name")
     if args.write:
-        write_markdown(os.path.join(os.path.dirname(BENCH), "docs", "results", "cpu.md"), rows, why, args, load)
+        write_markdown(os.path.join(os.path.dirname(BENCH), "docs", "results", "cpu.md"), rows, why, args.cpu_time, load)
 
 
 if __name__ == "__main__":
