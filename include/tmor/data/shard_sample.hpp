@@ -5,7 +5,8 @@
 ///
 ///     .skeleton.npy  float32 (M, T, V, C)        .json  layout, fps, width, height, action, segments, id
 ///     .valid.npy     uint8 (M, T, V), JointState .txt   captions, UTF-8, one a line
-///     .000.jpg ...   frames (also .png)          .gif   frames       .features.npy  float32 (F, D)
+///     .000.jpg ...   frames (also .png)          .gif .mp4 .mkv .avi .webm .mov  frames
+///     .features.npy  float32 (F, D)
 ///
 /// Any may be missing. In .json, "segments" holds [begin, end, action] triples and "texts" may hold the
 /// captions.
@@ -22,6 +23,7 @@
 #include "tmor/io/image.hpp"
 #include "tmor/io/json.hpp"
 #include "tmor/io/npy.hpp"
+#include "tmor/io/video.hpp"
 
 TMOR_BEGIN
 namespace data {
@@ -42,6 +44,7 @@ struct SampleOptions {
   Index side = 0;           ///< frames are cut to their middle square and resized to this; 0: as they are
   Index max_frames = 10000;  ///< of one video when `frames` is 0
   io::ImageOptions image{};
+  std::string ffmpeg = "ffmpeg";  ///< the program that decodes .mp4 and the like
 };
 
 /// One member: what follows the first dot of its name, and its bytes.
@@ -220,7 +223,9 @@ class SampleReader {
     std::sort(stills.begin(), stills.end(),
               [](auto* a, auto* b) { return io::natural_less(a->ending, b->ending); });
     if (!stills.empty()) return read_stills(t, stills);
-    if (const auto* m = find("gif")) guard("video", "gif", [&] { read_gif(t, *m); });
+    if (const auto* m = find("gif")) return guard("video", "gif", [&] { read_gif(t, *m); });
+    for (const char* format : {"mp4", "mkv", "avi", "webm", "mov"})
+      if (const auto* m = find(format)) return guard("video", format, [&] { decode_film(t, *m); });
   }
   /// "000.jpg": digits, a dot and the name of a format.
   static bool is_still(std::string_view ending) {
@@ -256,6 +261,14 @@ class SampleReader {
       return true;
     };
     io::for_each_gif_frame(m.bytes, place("gif"), keep, caps);
+  }
+  void decode_film(Triplet& t, const ShardMember& m) const {
+    t.video = io::decode_video(m.bytes, place(m.ending),
+                               {.frames = options_.frames,
+                                .side = options_.side,
+                                .max_frames = options_.max_frames,
+                                .max_pixels = options_.image.max_pixels,
+                                .ffmpeg = options_.ffmpeg});
   }
   void check_count(Index count, std::string_view member) const {
     if (count < std::max<Index>(options_.frames, 1))
