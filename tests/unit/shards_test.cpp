@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstdlib>
 
 #include "../support/files.hpp"
 #include "../support/fuzz.hpp"
@@ -96,6 +97,39 @@ std::string write(const test::TempDir& dir, int n) {
   return writer.files().at(0);
 }
 
+/// The samples of tests/golden/shards/make.py.
+void check_golden(const std::string& folder) {
+  const data::Shards shards(data::shard_files(folder));
+  REQUIRE(shards.size() == 3);
+  const auto walk = *shards.read(0), texts = *shards.read(1), moving = *shards.read(2);
+  CHECK(walk.id == "walk_01");
+  CHECK(walk.texts == std::vector<std::string>{"someone walks", "a person is walking \u2192"});
+  CHECK(walk.action == 3);
+  REQUIRE(walk.segments.size() == 2);
+  CHECK(walk.segments[1].action == 5);
+  const auto& s = walk.skeleton;
+  CHECK(s.layout->name == "penn13");
+  CHECK(s.fps == 25);
+  CHECK(s.width == 160);
+  CHECK(*s.state(1, 2, 5) == kMissing);
+  CHECK(s.point(1, 2, 6)[1] == ((1 * 4 + 2) * 13 + 6) * 2 + 1);
+  REQUIRE(walk.video.size() == 4);
+  for (int i = 0; i < 4; ++i) {
+    const auto& p = walk.video[static_cast<std::size_t>(i)];
+    CHECK(p.width == 16);
+    CHECK(p.height == 12);
+    CHECK(std::abs(p.at(5, 5)[0] - 40 * i) <= 2);
+  }
+  CHECK(texts.id == "texts.02");
+  CHECK(texts.texts == std::vector<std::string>{"a", "b"});
+  CHECK(texts.features == std::vector<float>{0, 1, 2, 3, 4, 5});
+  CHECK(texts.feature_dim == 2);
+  CHECK_FALSE(texts.has_skeleton());
+  CHECK(moving.id == "moving_03");
+  REQUIRE(moving.video.size() == 3);
+  CHECK(std::abs(moving.video[2].at(0, 0)[1] - 120) <= 2);
+}
+
 }  // namespace
 
 TEST_CASE("what is written is read, at random and as a stream") {
@@ -171,35 +205,14 @@ TEST_CASE("shards are closed by size too, and one never holds a name twice") {
 }
 
 TEST_CASE("shards of the webdataset library") {
-  const data::Shards shards(data::shard_files(test::golden("shards")));
-  REQUIRE(shards.size() == 3);
-  const auto walk = *shards.read(0), texts = *shards.read(1), moving = *shards.read(2);
-  CHECK(walk.id == "walk_01");
-  CHECK(walk.texts == std::vector<std::string>{"someone walks", "a person is walking \u2192"});
-  CHECK(walk.action == 3);
-  REQUIRE(walk.segments.size() == 2);
-  CHECK(walk.segments[1].action == 5);
-  const auto& s = walk.skeleton;
-  CHECK(s.layout->name == "penn13");
-  CHECK(s.fps == 25);
-  CHECK(s.width == 160);
-  CHECK(*s.state(1, 2, 5) == kMissing);
-  CHECK(s.point(1, 2, 6)[1] == ((1 * 4 + 2) * 13 + 6) * 2 + 1);
-  REQUIRE(walk.video.size() == 4);
-  for (int i = 0; i < 4; ++i) {
-    const auto& p = walk.video[static_cast<std::size_t>(i)];
-    CHECK(p.width == 16);
-    CHECK(p.height == 12);
-    CHECK(std::abs(p.at(5, 5)[0] - 40 * i) <= 2);
+  check_golden(test::golden("shards"));
+  // tests/shard_exchange.py lets the library itself read ours, and gives us what it has just written.
+  if (const char* out = std::getenv("TMOR_SHARDS_OUT")) {
+    data::ShardWriter writer(out, {.max_samples = 2});
+    for (int i = 0; i < 3; ++i) writer.add(triplet(i));
+    writer.close();
   }
-  CHECK(texts.id == "texts.02");
-  CHECK(texts.texts == std::vector<std::string>{"a", "b"});
-  CHECK(texts.features == std::vector<float>{0, 1, 2, 3, 4, 5});
-  CHECK(texts.feature_dim == 2);
-  CHECK_FALSE(texts.has_skeleton());
-  CHECK(moving.id == "moving_03");
-  REQUIRE(moving.video.size() == 3);
-  CHECK(std::abs(moving.video[2].at(0, 0)[1] - 120) <= 2);
+  if (const char* in = std::getenv("TMOR_SHARDS_IN")) check_golden(in);
 }
 
 TEST_CASE("frames: so many, so large") {

@@ -2,7 +2,7 @@
 
     python3 -m venv venv && venv/bin/pip install webdataset numpy pillow && venv/bin/python make.py
 
-tests/unit/shards_test.cpp repeats the values. tests/webdataset.py uses `samples` too.
+tests/unit/shards_test.cpp repeats the values. tests/shard_exchange.py uses `samples` too.
 """
 import io
 import os
