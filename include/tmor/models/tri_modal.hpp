@@ -244,24 +244,58 @@ template <class T = float, class Device = Cpu> struct TriModal {
     return t;
   }
 
+  /// The targets of batches put one after the other; `ignore` is of all their samples together.
+  static TriTargets<Device> join(const std::vector<TriTargets<Device>>& parts,
+                                 const Tensor<bool, Device>& ignore = {}) {
+    TriTargets<Device> all;
+    for (const auto& p : parts) {
+      TMOR_CHECK(!p.ignore.defined(),
+                 "[TriModal] ignored pairs of a part of a batch; give those of the whole");
+      const Index before = all.size();
+      const auto append = [&](std::vector<Index>& to, const std::vector<Index>& from) {
+        for (const Index i : from) to.push_back(before + i);
+      };
+      append(all.skeleton, p.skeleton);
+      append(all.video, p.video);
+      append(all.text, p.text);
+      all.group.insert(all.group.end(), p.group.begin(), p.group.end());
+      all.video_time.insert(all.video_time.end(), p.video_time.begin(), p.video_time.end());
+    }
+    const Index n = all.size();
+    TMOR_CHECK_SHAPE(!ignore.defined() || ignore.shape() == (Shape{n, n}), "[TriModal] ignored pairs ",
+                     ignore.defined() ? ignore.shape() : Shape{}, " for ", n, " samples");
+    all.ignore = ignore;
+    return all;
+  }
+
   /// The weighted sum of the pairs' losses, each a mean over the samples that have both modalities (two of
   /// them at least, or the part is left out). @throws Error when no part is left.
   TriLoss<T, Device> loss(const TriEmbeddings<T, Device>& e, const TriTargets<Device>& t) const {
     TriLoss<T, Device> out;
-    const auto add = [&](double weight, const Tn& part, Tn& log) {
-      if (!part.defined()) return;
-      log = part.detach();
-      out.total = out.total.defined() ? out.total + part * weight : part * weight;
-    };
-    add(config.loss.skeleton_video, pair(sv, e.skeleton, t.skeleton, e.video, t.video, t),
-        out.skeleton_video);
-    add(config.loss.skeleton_text, pair(st, e.skeleton, t.skeleton, e.text, t.text, t), out.skeleton_text);
-    add(config.loss.video_text, pair(vt, e.video, t.video, e.text, t.text, t), out.video_text);
-    add(config.loss.frame, moments(e, t), out.frame);
-    TMOR_CHECK(out.total.defined(),
-               "[TriModal] no two samples of the batch have the same two modalities of "
-               "those that are compared: nothing to learn from");
+    each_part(e, t, out,
+              [&](const Tn& weighted) { out.total = out.total.defined() ? out.total + weighted : weighted; });
     return out;
+  }
+  /// The same part by part: computes each, notes it in `log`, and calls `f` with it times its weight before
+  /// the next is computed.
+  template <class F>
+  void each_part(const TriEmbeddings<T, Device>& e, const TriTargets<Device>& t, TriLoss<T, Device>& log,
+                 F&& f) const {
+    bool any = false;
+    const auto add = [&](double weight, const Tn& part, Tn& place) {
+      if (!part.defined()) return;
+      any = true;
+      place = part.detach();
+      f(part * weight);
+    };
+    const TriLossConfig& w = config.loss;
+    add(w.skeleton_video, pair(sv, e.skeleton, t.skeleton, e.video, t.video, t), log.skeleton_video);
+    add(w.skeleton_text, pair(st, e.skeleton, t.skeleton, e.text, t.text, t), log.skeleton_text);
+    add(w.video_text, pair(vt, e.video, t.video, e.text, t.text, t), log.video_text);
+    add(w.frame, moments(e, t), log.frame);
+    TMOR_CHECK(any,
+               "[TriModal] no two samples of the batch have the same two modalities of those that are "
+               "compared: nothing to learn from");
   }
   TriLoss<T, Device> loss(const TriBatch<T, Device>& b, const Context& ctx) const {
     const auto t = targets(b);
