@@ -54,3 +54,23 @@ TEST_CASE("Unknown settings, absurd sizes and wrong types are errors that name t
         "a.json: skeleton: stages[0]: there is no setting \"strid\"; did you mean \"stride\"?");
   CHECK(error("[]") != "");
 }
+
+TEST_CASE("Named configurations build, and every encoder is described") {
+  for (const std::string& name : train::config_names()) {
+    const auto c = train::named_config(name);
+    CHECK(train::to_json(train::from_json<TriModalConfig>(train::to_json(c), name)) == train::to_json(c));
+  }
+  CHECK_THROWS_WITH_AS(train::named_config("smal"), "no configuration 'smal'; did you mean \"small\"?",
+                       Error);
+  Rng rng(1);
+  const models::TriModal<> tiny(rng, train::named_config("tiny"));
+  CHECK(parameter_count(tiny.skeleton) * 4 < 4 << 20);
+  for (const std::string name : {"stgcn++", "ctrgcn", "dstformer"}) {
+    auto c = train::from_json<models::SkeletonConfig>({{"encoder", name}}, "a", test::tiny_unik());
+    CHECK(models::name_of(c) == name);
+    CHECK(models::joints_of(c) == 4);
+    models::set_layout(c, *joint_layout("penn13"));
+    const auto j = train::to_json(c);
+    CHECK(train::to_json(train::from_json<models::SkeletonConfig>(j, "b")) == j);
+  }
+}

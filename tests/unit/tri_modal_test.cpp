@@ -4,6 +4,7 @@
 
 #include "support/tiny_models.hpp"
 #include "tmor/autograd/gradcheck.hpp"
+#include "tmor/models/text/overlap.hpp"
 #include "tmor/optim/adamw.hpp"
 
 using namespace tmor;
@@ -157,6 +158,18 @@ TEST_CASE("TriModal: every pair learns from the samples that have both") {
   CHECK_THROWS_AS(net.loss(b, Context{}), Error);
   b.has_video.pop_back();
   CHECK_THROWS_AS(net.loss(b, Context{}), ShapeError);
+}
+
+TEST_CASE("Near-duplicates are found by tokens and by embeddings") {
+  // {1, 2, 3}, {1, 2, 3, 4}, {1, 2, 3}, {7}; what follows the end does not count.
+  const models::TextBatch<> t{Tensor<Index>::from({1, 2, 3, 3, 1, 2, 3, 4, 3, 2, 1, 9, 7, 1, 2, 3}, {4, 4}),
+                              Tensor<Index>::from({3, 3, 2, 0})};
+  CHECK(values(to<float>(models::overlapping_texts(t, 0.7))) ==
+        std::vector<float>{1, 1, 1, 0, 1, 1, 1, 0, 1, 1, 1, 0, 0, 0, 0, 1});
+  CHECK(values(to<float>(models::overlapping_texts(t, 0.8))) ==
+        std::vector<float>{1, 0, 1, 0, 0, 1, 0, 0, 1, 0, 1, 0, 0, 0, 0, 1});
+  const auto x = Tensor<>::from({1, 0, 2, 0.5f, 0, 3}, {3, 2});
+  CHECK(values(to<float>(loss::similar_pairs(x))) == std::vector<float>{1, 1, 0, 1, 1, 0, 0, 0, 1});
 }
 
 TEST_CASE("TriModal: the frame term pairs the moments of equal time, and only those the skeleton shows") {

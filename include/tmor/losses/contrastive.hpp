@@ -21,6 +21,15 @@ void limit_log_scale_(const Tensor<T, Device>& log_scale, double highest = kMaxL
   copy_into(Device{}, log_scale, clamp(log_scale.detach(), std::numeric_limits<double>::lowest(), highest));
 }
 
+/// Pairs of rows of x (n, dim) whose cosine is above `threshold` (TMR, Petrovich et al. 2023, takes captions
+/// above 0.8 out of the negatives): what the losses below take as `ignore`.
+template <class T, class Device>
+Tensor<bool, Device> similar_pairs(const Tensor<T, Device>& x, double threshold = 0.8) {
+  NoGrad guard;
+  const auto unit = l2_normalize(x.detach());
+  return greater(matmul(unit, transpose(unit, 0, 1)), Tensor<T, Device>::full({}, static_cast<T>(threshold)));
+}
+
 /// Symmetric InfoNCE of cosine similarities times e^log_scale. Rows with equal `ids` (n,), where given, are
 /// all each other's positives; pairs where `ignore` (n, n) holds, and which are no positives, take no part.
 /// @throws ShapeError when a and b are not equal (n, dim), ids not (n,) or ignore not (n, n).

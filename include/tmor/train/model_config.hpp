@@ -44,6 +44,7 @@ class ConfigWriter {
     json[key] = io::Json::array();
     for (const C& c : v) json[key].push_back(write_config(c));
   }
+  void list(const char* key, const std::vector<Index>& v, Index, Index) { json[key] = v; }
   template <class C> void part(const char* key, const C& c) { json[key] = write_config(c); }
   template <class C> void part(const char* key, const std::optional<C>& c) {
     json[key] = c ? write_config(*c) : io::Json();
@@ -78,6 +79,17 @@ class ConfigReader {
     v.assign(from.size(), C{});
     for (std::size_t i = 0; i < v.size(); ++i) read_config(from[i], cat(where, "[", i, "]"), v[i]);
   }
+  void list(const char* key, std::vector<Index>& v, Index low, Index high) {
+    if (!find(key)) return;
+    const io::Json& from = json_.at(key);
+    const std::string where = cat(where_, ": ", key);
+    TMOR_CHECK_IO(from.is_array() && from.size() <= 1024, where, ": a list of at most 1024 numbers expected");
+    v.assign(from.size(), 0);
+    for (std::size_t i = 0; i < v.size(); ++i) {
+      v[i] = io::json_as<Index>(from[i], where);
+      TMOR_CHECK_IO(v[i] >= low && v[i] <= high, where, ": ", v[i], ", want ", low, " to ", high);
+    }
+  }
   template <class C> void part(const char* key, C& c) {
     if (find(key)) read_config(json_.at(key), cat(where_, ": ", key), c);
   }
@@ -110,22 +122,45 @@ class ConfigReader {
   std::vector<std::string> known_;
 };
 
-template <> struct Fields<models::UnikStage> {
+template <> struct Fields<models::SkeletonStage> {
   static void of(auto&& f, auto& c) {
     f("channels", c.channels, Index{1}, Index{1} << 16);
     f("stride", c.stride, Index{1}, Index{64});
   }
 };
+/// What all skeleton encoders have.
+void fields_of_skeleton(auto&& f, auto& c) {
+  f("joints", c.joints, Index{1}, Index{1024});
+  f("in_channels", c.in_channels, Index{1}, Index{64});
+  f("dropout", c.dropout, 0.0, 0.99);
+  f("embed", c.embed, Index{0}, Index{1} << 16);
+}
 template <> struct Fields<models::UnikConfig> {
   static void of(auto&& f, auto& c) {
-    f("joints", c.joints, Index{1}, Index{1024});
-    f("in_channels", c.in_channels, Index{1}, Index{64});
+    fields_of_skeleton(f, c);
     f("heads", c.heads, Index{1}, Index{64});
     f("taps", c.taps, Index{1}, Index{255});
     f("attention", c.attention);
-    f("dropout", c.dropout, 0.0, 0.99);
-    f("embed", c.embed, Index{0}, Index{1} << 16);
     f.list("stages", c.stages);
+  }
+};
+/// Graph networks are described alike.
+struct GraphFields {
+  static void of(auto&& f, auto& c) {
+    fields_of_skeleton(f, c);
+    f.list("parents", c.parents, Index{0}, Index{1023});
+    f.list("stages", c.stages);
+  }
+};
+template <> struct Fields<models::StgcnConfig> : GraphFields {};
+template <> struct Fields<models::CtrgcnConfig> : GraphFields {};
+template <> struct Fields<models::DstformerConfig> {
+  static void of(auto&& f, auto& c) {
+    fields_of_skeleton(f, c);
+    f("dim", c.dim, Index{2}, Index{1} << 14);
+    f("depth", c.depth, Index{0}, Index{128});
+    f("heads", c.heads, Index{1}, Index{256});
+    f("frames_per_token", c.frames_per_token, Index{1}, Index{64});
   }
 };
 template <> struct Fields<models::VideoConfig> {
@@ -215,6 +250,66 @@ template <ModelConfig C> io::Json to_json(const C& c) { return detail::write_con
 template <ModelConfig C> C from_json(const io::Json& j, const std::string& where, C base = {}) {
   detail::read_config(j, where, base);
   return base;
+}
+
+/// Names of `named_config`, small to large.
+inline std::vector<std::string> config_names() { return {"tiny", "small", "base"}; }
+
+/// A whole model by name. The caller sets what its data decide: the skeleton's joints, parents and channels
+/// (`models::set_layout`, `in_channels`), the text's vocabulary, and which towers there are.
+///
+/// - tiny: minutes of training on two CPU cores; 32 x 32 frames.
+/// - small: hours of the same; 64 x 64 frames.
+/// - base: UNIK's ten blocks, and towers of the sizes of CLIP ViT-B/16; for a GPU.
+/// @throws Error for another name, with the nearest one.
+inline models::TriModalConfig named_config(const std::string& name) {
+  models::TriModalConfig c;
+  models::UnikConfig s;
+  models::VideoConfig v;
+  models::CausalTextConfig t;
+  if (name == "tiny") {
+    s.stages = {{16}, {16}, {32, 2}, {32}, {64, 2}, {64}};
+    s.embed = 128;
+    v = {.frames = 8,
+         .height = 32,
+         .width = 32,
+         .patch = 8,
+         .dim = 64,
+         .depth = 2,
+         .heads = 4,
+         .temporal_depth = 1};
+    t = {.vocab = 512, .context = 32, .width = 64, .depth = 2, .heads = 4};
+  } else if (name == "small") {
+    s.stages = {{32}, {32}, {32}, {64, 2}, {64}, {128, 2}, {128}};
+    s.embed = 256;
+    v = {.frames = 8,
+         .height = 64,
+         .width = 64,
+         .patch = 8,
+         .dim = 128,
+         .depth = 4,
+         .heads = 4,
+         .temporal_depth = 2};
+    t = {.vocab = 2048, .context = 48, .width = 128, .depth = 4, .heads = 4};
+  } else if (name == "base") {
+    v = {.frames = 16,
+         .height = 224,
+         .width = 224,
+         .patch = 16,
+         .dim = 768,
+         .depth = 12,
+         .heads = 12,
+         .temporal_depth = 4};
+    t = {.vocab = 49408, .context = 77, .width = 512, .depth = 12, .heads = 8};
+  } else {
+    tmor::detail::fail<Error>("no configuration '", name.substr(0, 64), "'",
+                              detail::did_you_mean(name, config_names()));
+  }
+  v.embed = t.embed = s.embed;
+  c.skeleton = s;
+  c.video = v;
+  c.text = t;
+  return c;
 }
 
 }  // namespace train

@@ -13,20 +13,37 @@ namespace train {
 /// A skeleton encoder that can name actions.
 struct SkeletonModel {
   models::SkeletonEncoder<> encoder;
-  std::vector<std::string> classes;
-  Tensor<> class_embeddings;  ///< (classes, embed), unit vectors
-  io::Json input;             ///< how the program that trained it makes input from a clip
+  std::vector<std::string> classes;  ///< may be none: an encoder alone
+  Tensor<> class_embeddings;         ///< (classes, embed), unit vectors
+  io::Json input;                    ///< how the program that trained it makes input from a clip
 
   static void visit(auto& self, auto&& v) {
     v.module("encoder", self.encoder);
     v.buffer("class_embeddings", self.class_embeddings);
   }
-  /// Cosines of clips (N, M, T, V, C) with the classes, (N, classes).
-  Tensor<> scores(const Tensor<>& x) const {
+  /// Unit vectors (N, embed) of clips (N, M, T, V, C); `present` (N, M) or undefined.
+  Tensor<> embed(const Tensor<>& x, const Tensor<>& present = {}) const {
     NoGrad guard;
-    return matmul(l2_normalize(encoder(x, Context{}).embed), transpose(class_embeddings));
+    return l2_normalize(encoder(x, Context{}, present).embed);
+  }
+  /// Cosines of clips with the classes, (N, classes). @throws Error when there are none.
+  Tensor<> scores(const Tensor<>& x, const Tensor<>& present = {}) const {
+    TMOR_CHECK(!classes.empty(), "[SkeletonModel] exported without classes: embed their texts first");
+    NoGrad guard;
+    return matmul(embed(x, present), transpose(class_embeddings));
   }
 };
+
+/// The skeleton tower of a tri-modal model, which is all that inference needs; tensors are shared.
+/// `class_embeddings` (classes, embed) are unit vectors, as `TriModal::embed_texts` makes them.
+inline SkeletonModel skeleton_only(const models::TriModal<>& m, std::vector<std::string> classes = {},
+                                   const Tensor<>& class_embeddings = {}, io::Json input = {}) {
+  const Index n = std::ssize(classes), embed = models::embed_of(m.config.skeleton);
+  const auto named = class_embeddings.defined() ? class_embeddings : Tensor<>::zeros({0, embed});
+  TMOR_CHECK_SHAPE(named.shape() == (Shape{n, embed}), "[skeleton_only] embeddings ", named.shape(), " of ",
+                   n, " classes; expected ", Shape{n, embed});
+  return {m.skeleton, std::move(classes), named, std::move(input)};
+}
 
 /// Writes the model atomically. @throws IoError
 inline void save_skeleton_model(const std::string& path, const SkeletonModel& m) {
@@ -53,7 +70,6 @@ inline SkeletonModel load_skeleton_model(const std::string& path) {
   m.encoder = models::SkeletonEncoder<>(rng, config);
   for (const auto& c : io::json_at<io::Json>(state, "classes", path))
     m.classes.push_back(io::json_as<std::string>(c, path + ": classes"));
-  TMOR_CHECK_IO(!m.classes.empty(), path, ": no classes");
   m.input = io::json_at<io::Json>(state, "input", path);
   m.class_embeddings = Tensor<>::zeros({static_cast<Index>(m.classes.size()), embed});
   load_checkpoint(path, part("model", m));

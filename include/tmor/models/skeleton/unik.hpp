@@ -6,24 +6,13 @@
 /// then convolves over time. Unlike the original it returns frame tokens beside the clip's embedding, takes
 /// joints, bones and motion as one early-fused input, and pools frames by attention.
 
+#include "tmor/models/skeleton/features.hpp"
 #include "tmor/nn/conv.hpp"
-#include "tmor/nn/dropout.hpp"
-#include "tmor/nn/linear.hpp"
-#include "tmor/nn/norm.hpp"
 #include "tmor/ops/joint_mix.hpp"
 #include "tmor/ops/joint_scores.hpp"
-#include "tmor/ops/matmul.hpp"
-#include "tmor/ops/reduce.hpp"
-#include "tmor/ops/softmax.hpp"
 
 TMOR_BEGIN
 namespace models {
-
-/// One spatio-temporal block of the encoder.
-struct UnikStage {
-  Index channels = 64;
-  Index stride = 1;  ///< over frames
-};
 
 /// Sizes of a `Unik` encoder.
 struct UnikConfig {
@@ -34,14 +23,11 @@ struct UnikConfig {
   bool attention = true;  ///< add data-dependent mixing
   double dropout = 0;     ///< before the pooling
   Index embed = 512;      ///< size of the clip's embedding; 0: none, the pooled features are the result
-  std::vector<UnikStage> stages = {{64}, {64}, {64}, {64}, {128, 2}, {128}, {128}, {256, 2}, {256}, {256}};
+  std::vector<SkeletonStage> stages = {{64},  {64},  {64},     {64},  {128, 2},
+                                       {128}, {128}, {256, 2}, {256}, {256}};
 
   /// Frames in for one frame token out.
-  Index stride() const {
-    Index s = 1;
-    for (const UnikStage& st : stages) s *= st.stride;
-    return s;
-  }
+  Index stride() const { return detail::stride_of(stages); }
   Index width() const { return stages.back().channels; }
 };
 
@@ -58,7 +44,7 @@ template <class T = float, class Device = Cpu> struct UnikBlock {
   bool time_residual = true;
 
   UnikBlock() = default;
-  UnikBlock(Rng& rng, const UnikConfig& c, Index in, UnikStage stage, bool residual)
+  UnikBlock(Rng& rng, const UnikConfig& c, Index in, SkeletonStage stage, bool residual)
       : mix(init::kaiming_uniform<param_t<T>, Device>(rng, {c.heads, c.joints, c.joints}, c.joints)),
         weight(init::normal<param_t<T>, Device>(rng, {c.heads, in, stage.channels},
                                                 std::sqrt(2.0 / static_cast<double>(c.heads * in)))),
@@ -97,7 +83,8 @@ template <class T = float, class Device = Cpu> struct UnikBlock {
     const auto h = norm1.relu(mixed, skip1, ctx);
     const auto y = time(h);
     if (!time_residual) return norm2.relu(y, {}, ctx);
-    const auto skip2 = down2.w.defined() ? down_norm2(down2(every_frame(h, time.options.stride)), ctx) : h;
+    const auto skip2 =
+        down2.w.defined() ? down_norm2(down2(detail::every_frame(h, time.options.stride)), ctx) : h;
     return norm2.relu(y, skip2, ctx);
   }
 
@@ -112,17 +99,6 @@ template <class T = float, class Device = Cpu> struct UnikBlock {
                                     1.0 / static_cast<double>(x.size(1) * d));
     return softmax(score, -2) + learned;
   }
-  static Tensor<T, Device> every_frame(const Tensor<T, Device>& x, Index stride) {
-    return stride == 1 ? x : slice(x, 1, 0, x.size(1), stride);
-  }
-};
-
-/// What a skeleton encoder returns.
-template <class T = float, class Device = Cpu> struct SkeletonFeatures {
-  Tensor<T, Device> tokens;  ///< (N, T / stride, width): one vector a group of frames, persons averaged
-  Tensor<T, Device> pooled;  ///< (N, width)
-  Tensor<T, Device>
-      embed;  ///< (N, embed): the clip in the shared space, not normalised; undefined when embed is 0
 };
 
 /// (N, M, T, V, C) skeletons -> features.
@@ -130,27 +106,23 @@ template <class T = float, class Device = Cpu> struct Unik {
   UnikConfig config;
   nn::BatchNorm<T, Device> input_norm;  ///< over (V, C), as one channel each
   std::vector<UnikBlock<T, Device>> blocks;
-  nn::Dropout drop;
-  Param<T, Device> pool_query;  ///< (width,): attention pooling over frames; zero at first, which is the mean
-  nn::Linear<T, Device> project;
+  SkeletonHead<T, Device> head;
 
   Unik() = default;
-  Unik(Rng& rng, const UnikConfig& c) : config(c), input_norm(c.joints * c.in_channels), drop{c.dropout} {
-    TMOR_CHECK(!c.stages.empty() && c.joints > 0 && c.in_channels > 0 && c.heads > 0,
-               "[Unik] needs stages, joints, channels and heads");
+  Unik(Rng& rng, const UnikConfig& c) : config(c), input_norm(c.joints * c.in_channels) {
+    detail::check_sizes("Unik", c);
+    TMOR_CHECK(!c.stages.empty() && c.heads > 0, "[Unik] needs stages and heads");
     Index in = c.in_channels;
     for (std::size_t i = 0; i < c.stages.size(); ++i) {
       blocks.emplace_back(rng, c, in, c.stages[i], i > 0);
       in = c.stages[i].channels;
     }
-    pool_query = init::constant<param_t<T>, Device>({in}, 0);
-    if (c.embed > 0) project = nn::Linear<T, Device>(rng, in, c.embed);
+    head = SkeletonHead<T, Device>(rng, in, c.embed, c.dropout);
   }
   static void visit(auto& self, auto&& v) {
     v.module("input_norm", self.input_norm);
     v.module("blocks", self.blocks);
-    v.param("pool_query", self.pool_query, no_decay);
-    v.module("project", self.project);
+    SkeletonHead<T, Device>::visit(self.head, v);
   }
 
   /// `x` (N, M, T, V, C); `present` (N, M), 1 where there is a person, undefined when all are there; a clip
@@ -158,33 +130,10 @@ template <class T = float, class Device = Cpu> struct Unik {
   /// configured ones.
   SkeletonFeatures<T, Device> operator()(const Tensor<T, Device>& x, const Context& ctx,
                                          const Tensor<T, Device>& present = {}) const {
-    TMOR_CHECK_SHAPE(x.rank() == 5 && x.size(3) == config.joints && x.size(4) == config.in_channels,
-                     "[Unik] input ", x.shape(), " instead of (N, M, T, ", config.joints, ", ",
-                     config.in_channels, ")");
-    TMOR_CHECK_SHAPE(x.size(2) >= config.stride(), "[Unik] clips of ", x.size(2), " frames; at least ",
-                     config.stride(), " needed");
-    const Index n = x.size(0), m = x.size(1), t = x.size(2), v = config.joints, c = config.in_channels;
-    auto h = reshape(input_norm(reshape(x, {n * m, t, v * c}), ctx), {n * m, t, v, c});
+    detail::check_skeletons("Unik", x, config);
+    auto h = detail::normalised_joints(input_norm, x, ctx);
     for (const auto& block : blocks) h = block(h, ctx);
-    SkeletonFeatures<T, Device> out;
-    out.tokens = drop(over_persons(reshape(mean(h, {2}), {n, m, h.size(1), h.size(3)}), present), ctx);
-    out.pooled = pool(out.tokens);
-    if (project.w.defined()) out.embed = project(out.pooled);
-    return out;
-  }
-
- private:
-  static Tensor<T, Device> over_persons(const Tensor<T, Device>& x, const Tensor<T, Device>& present) {
-    if (!present.defined()) return x.size(1) == 1 ? squeeze(x, 1) : mean(x, {1});
-    const auto count = maximum(sum(present, {1}), Tensor<T, Device>::ones({}));
-    return sum(x * reshape(present, {x.size(0), x.size(1), 1, 1}), {1}) / reshape(count, {x.size(0), 1, 1});
-  }
-  Tensor<T, Device> pool(const Tensor<T, Device>& tokens) const {
-    const Index n = tokens.size(0), t = tokens.size(1), w = tokens.size(2);
-    const auto score =
-        matmul(tokens, reshape(to<T>(pool_query), {w, 1})) * (1.0 / std::sqrt(static_cast<double>(w)));
-    const auto weight = softmax(reshape(score, {n, 1, t}), -1);
-    return reshape(matmul(weight, tokens), {n, w});
+    return head(h, x.size(0), ctx, present);
   }
 };
 
