@@ -35,13 +35,7 @@ struct Classifier {
   /// Starts from a pre-trained encoder; its embedding is not needed.
   Classifier(Rng& rng, tmor::models::SkeletonEncoder<> pretrained, double dropout, Index classes)
       : encoder(std::move(pretrained)), head(rng, encoder.width(), classes) {
-    std::visit(
-        [&](auto& m) {
-          m.config.dropout = m.drop.p = dropout;
-          m.config.embed = 0;
-          m.project = {};
-        },
-        encoder.net);
+    encoder.remove_embedding(dropout);
   }
   static void visit(auto& self, auto&& v) {
     v.module("encoder", self.encoder);

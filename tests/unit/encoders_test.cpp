@@ -162,6 +162,26 @@ TEST_CASE("Any skeleton encoder is exported and comes back, and files from befor
     CHECK_THROWS_AS(alone.scores(x), Error);
     CHECK_THROWS_AS(train::skeleton_only(net, {"walk"}, words), ShapeError);
   }
+  // A description of far more than the file holds is refused before memory is taken for it.
+  for (auto c : tiny_encoders()) {
+    std::visit(
+        [](auto& x) {
+          if constexpr (requires { x.stages; }) {
+            x.stages.assign(256, {1 << 16});
+          } else {
+            x.dim = 1 << 14;
+          }
+        },
+        c);
+    Rng rng(7);
+    train::save_checkpoint(path,
+                           {{"format", "tmor skeleton model 1"},
+                            {"encoder", train::to_json(c)},
+                            {"classes", {"a"}},
+                            {"input", {}}},
+                           train::part("model", models::SkeletonEncoder<>(rng, test::tiny_unik())));
+    CHECK_THROWS_AS(train::load_skeleton_model(path), IoError);
+  }
   auto old = train::to_json(SkeletonConfig(test::tiny_unik()));
   old.erase("encoder");
   CHECK(train::from_json<SkeletonConfig>(old, "old").index() == 0);

@@ -81,6 +81,26 @@ TEST_CASE("grad_cache: gradients, statistics, draws and loss of one pass whose b
   }
 }
 
+TEST_CASE("A checkpointed video tower has the same gradients, with dropout and within grad_cache") {
+  std::vector<std::vector<double>> gradients[2];
+  for (const bool checkpoint : {false, true}) {
+    Rng init(1), data(2), draws(3);
+    auto c = with_dropout();
+    c.video->checkpoint = checkpoint;
+    const models::TriModal<double> net(init, c);
+    const auto b = random_triplets<double>(data, 3);
+    backward(net.loss(b, Context{true, &draws}).total);
+    train::grad_cache(
+        net, 2, [&](Index) { return b; }, Context{true, &draws});
+    for (const auto& p : parameters<double>(net))
+      gradients[checkpoint].push_back(p.tensor.grad().to_vector());
+  }
+  REQUIRE(gradients[0].size() == gradients[1].size());
+  for (std::size_t i = 0; i < gradients[0].size(); ++i)
+    for (std::size_t k = 0; k < gradients[0][i].size(); ++k)
+      CHECK(std::abs(gradients[0][i][k] - gradients[1][i][k]) < 1e-10);
+}
+
 TEST_CASE("grad_cache: any towers and any loss") {
   Rng rng(4);
   const nn::Linear<> left(rng, 3, 4), right(rng, 5, 4);

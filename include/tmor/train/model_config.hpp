@@ -178,6 +178,7 @@ template <> struct Fields<models::VideoConfig> {
     f("dropout", c.dropout, 0.0, 0.99);
     f("class_token", c.class_token);
     f("quick_gelu", c.quick_gelu);
+    f("checkpoint", c.checkpoint);
   }
 };
 template <> struct Fields<models::CausalTextConfig> {

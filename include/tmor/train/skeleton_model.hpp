@@ -55,6 +55,34 @@ inline void save_skeleton_model(const std::string& path, const SkeletonModel& m)
                   part("model", m));
 }
 
+namespace detail {
+
+/// Numbers that an encoder of this description has at least: a file must hold them before memory is taken.
+inline Index least_parameters(const models::SkeletonConfig& c) {
+  return std::visit(
+      [](const auto& x) {
+        Index n = x.joints * x.in_channels + x.width() * x.embed;
+        if constexpr (requires { x.stages; }) {
+          Index in = x.in_channels;
+          for (const auto& s : x.stages) {
+            const Index mixing = x.joints * x.joints + in * s.channels;
+            if constexpr (requires { x.taps; }) {
+              n += x.heads * mixing + x.taps * s.channels * s.channels;
+            } else {
+              n += 3 * mixing;
+            }
+            in = s.channels;
+          }
+        } else {
+          n += x.depth * 32 * x.dim * x.dim;
+        }
+        return n;
+      },
+      c);
+}
+
+}  // namespace detail
+
 /// @throws IoError for a file that cannot be read, is damaged or is no such export; Error where its tensors
 /// do not fit.
 inline SkeletonModel load_skeleton_model(const std::string& path) {
@@ -67,6 +95,11 @@ inline SkeletonModel load_skeleton_model(const std::string& path) {
       from_json<models::SkeletonConfig>(io::json_at<io::Json>(state, "encoder", path), path + ": encoder");
   const Index embed = models::embed_of(config);
   TMOR_CHECK_IO(embed > 0, path, ": the encoder has no embedding");
+  Index held = 0;
+  const io::SafeTensors file(path);
+  for (const auto& [name, info] : file.tensors()) held += info.shape.numel();
+  TMOR_CHECK_IO(detail::least_parameters(config) <= held, path, ": encoder: described with at least ",
+                detail::least_parameters(config), " numbers, but the file holds ", held);
   m.encoder = models::SkeletonEncoder<>(rng, config);
   for (const auto& c : io::json_at<io::Json>(state, "classes", path))
     m.classes.push_back(io::json_as<std::string>(c, path + ": classes"));

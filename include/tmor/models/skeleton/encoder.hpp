@@ -98,6 +98,17 @@ template <class T = float, class Device = Cpu> struct SkeletonEncoder {
     return std::visit([](const auto& m) -> const nn::Linear<T, Device>& { return m.head.project; }, net);
   }
 
+  /// Takes the embedding away, for what is trained on the pooled features, with another dropout before them.
+  void remove_embedding(double dropout) {
+    std::visit(
+        [&](auto& m) {
+          m.config.dropout = m.head.drop.p = dropout;
+          m.config.embed = 0;
+          m.head.project = {};
+        },
+        net);
+  }
+
   /// `x` (N, M, T, V, C); `present` (N, M), 1 where there is a person, undefined when all are there.
   /// @throws ShapeError naming the sizes that are not the configured ones.
   SkeletonFeatures<T, Device> operator()(const Tensor<T, Device>& x, const Context& ctx,

@@ -4,6 +4,7 @@
 /// structure of CLIP's, Radford et al. 2021, so that its weights fit), a small transformer then looks over
 /// the frames. Stored frame features may take the place of the first.
 
+#include "tmor/autograd/checkpoint.hpp"
 #include "tmor/nn/transformer.hpp"
 #include "tmor/ops/reduce.hpp"
 
@@ -24,11 +25,30 @@ struct VideoConfig {
   double dropout = 0;
   bool class_token = true;  ///< a frame is what its class token became; off: the mean of its patches
   bool quick_gelu = true;   ///< as CLIP's published weights want; off: gelu
+  bool checkpoint = false;  ///< keep only what goes into each block and compute the rest again for the
+                            ///< gradient: the memory of one block, a third more time
 };
+
+namespace detail {
+
+/// One block after the other; with `again`, each is a checkpoint of the tape.
+template <class T, class Device>
+Tensor<T, Device> through(const std::vector<nn::TransformerBlock<T, Device>>& blocks, Tensor<T, Device> h,
+                          const Context& ctx, bool again) {
+  for (const auto& block : blocks)
+    h = again && needs_grad(h)
+            ? tmor::checkpoint(
+                  ctx.rng, [block, ctx](const Tensor<T, Device>& x) { return block(x, ctx); }, h)
+            : block(h, ctx);
+  return h;
+}
+
+}  // namespace detail
 
 /// Pictures -> one vector each.
 template <class T = float, class Device = Cpu> struct Vit {
-  Index side = 0;                ///< of a patch
+  Index side = 0;  ///< of a patch
+  bool checkpoint = false;
   nn::Linear<T, Device> patch;   ///< 3 side^2 -> dim, pixels in the order (row, column, channel)
   Param<T, Device> class_token;  ///< (dim,), undefined without
   Param<T, Device> position;     ///< (tokens, dim), the class token's first
@@ -38,6 +58,7 @@ template <class T = float, class Device = Cpu> struct Vit {
   Vit() = default;
   Vit(Rng& rng, const VideoConfig& c)
       : side(c.patch),
+        checkpoint(c.checkpoint),
         patch(rng, 3 * c.patch * c.patch, c.dim, false),
         position(init::normal<param_t<T>, Device>(
             rng, {(c.height / c.patch) * (c.width / c.patch) + (c.class_token ? 1 : 0), c.dim}, 0.02)),
@@ -65,7 +86,7 @@ template <class T = float, class Device = Cpu> struct Vit {
     if (class_token.defined())
       h = concat({expand(reshape(to<T>(class_token), {1, 1, dim}), {b, 1, dim}), h}, 1);
     h = norm_pre(h + to<T>(position));
-    for (const auto& block : blocks) h = block(h, ctx);
+    h = detail::through(blocks, h, ctx, checkpoint);
     return norm_post(class_token.defined() ? select(h, 1, 0) : mean(h, {1}));
   }
 };
@@ -142,8 +163,7 @@ template <class T = float, class Device = Cpu> struct VideoEncoder {
   VideoFeatures<T, Device> over_time(const Tensor<T, Device>& frames, const Context& ctx) const {
     const Index f = frames.size(1);
     TMOR_CHECK_SHAPE(f > 0 && f <= config.frames, "[VideoEncoder] ", f, " frames; from 1 to ", config.frames);
-    auto h = frames + to<T>(narrow(time, 0, 0, f));
-    for (const auto& block : blocks) h = block(h, ctx);
+    const auto h = detail::through(blocks, frames + to<T>(narrow(time, 0, 0, f)), ctx, config.checkpoint);
     VideoFeatures<T, Device> out;
     out.tokens = norm(h);
     out.pooled = mean(out.tokens, {1});
