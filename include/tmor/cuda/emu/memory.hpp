@@ -5,6 +5,7 @@
 /// program at that very instruction, and `describe` says which buffer it was about.
 
 #include <map>
+#include <mutex>
 #include <vector>
 
 #include "tmor/cuda/emu/fiber.hpp"
@@ -24,6 +25,7 @@ class DeviceMemory {
 
   /// Null when the capacity does not suffice.
   void* allocate(std::size_t bytes) {
+    const std::lock_guard<std::mutex> guard(mutex_);
     if (bytes > capacity || used_ > capacity - bytes) return nullptr;
     const std::size_t pages = (bytes + kPage - 1) / kPage + 1;  // and never none
     auto& spare = spare_[pages];
@@ -48,6 +50,7 @@ class DeviceMemory {
 
   /// False when `p` is no buffer's start.
   bool release(void* p) {
+    const std::lock_guard<std::mutex> guard(mutex_);
     Buffer* b = find(p);
     if (!b || !b->live || b->begin != p) return false;
     char* base = reinterpret_cast<char*>(reinterpret_cast<std::uintptr_t>(p) / kPage * kPage - kPage);
@@ -65,17 +68,25 @@ class DeviceMemory {
 
   /// Do [p, p + bytes) lie in one live buffer?
   bool contains(const void* p, std::size_t bytes) const {
+    const std::lock_guard<std::mutex> guard(mutex_);
     const Buffer* b = find(p);
     const char* c = static_cast<const char*>(p);
     return b && b->live && c >= b->begin && c + bytes <= b->begin + b->bytes;
   }
   /// Is `p` an address the device gave out at some time, or a page beside one?
-  bool knows(const void* p) const { return find(p) != nullptr; }
-  std::size_t used() const { return used_; }
+  bool knows(const void* p) const {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    return find(p) != nullptr;
+  }
+  std::size_t used() const {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    return used_;
+  }
 
   /// "8 bytes past the end of a buffer of 400 bytes".
   std::string describe(const void* p) const {
     using tmor::detail::cat;
+    const std::lock_guard<std::mutex> guard(mutex_);
     const Buffer* b = find(p);
     const char* c = static_cast<const char*>(p);
     if (!b) return cat("address ", hex(reinterpret_cast<std::uintptr_t>(p)), ", which is no device memory");
@@ -108,6 +119,7 @@ class DeviceMemory {
     return static_cast<const char*>(p) < it->first + (it->second.pages + 1) * kPage ? &it->second : nullptr;
   }
 
+  mutable std::mutex mutex_;
   mutable std::map<char*, Buffer> buffers_;  ///< by the start of their pages
   std::map<std::size_t, std::vector<char*>> spare_;
   std::vector<char*> retired_;
