@@ -16,7 +16,7 @@
 #include <ucontext.h>
 #endif
 #ifdef TMOR_ASAN
-#include <sanitizer/common_interface_defs.h>
+#include <sanitizer/asan_interface.h>
 #endif
 
 TMOR_BEGIN
@@ -54,6 +54,9 @@ class Fiber {
 
   /// Starts anew, forgetting what was running: no destructor of it is called.
   void reset() {
+#ifdef TMOR_ASAN
+    __asan_unpoison_memory_region(stack_, kStack);  // what guarded the frames that are forgotten
+#endif
 #ifdef __x86_64__
     void** top = reinterpret_cast<void**>(stack_ + kStack);
     *--top = nullptr;  // where a return address would be: the ABI wants rsp = 8 mod 16 on entry
