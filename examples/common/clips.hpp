@@ -83,11 +83,13 @@ inline Batch make_batch(const std::vector<tmor::SkeletonSequence>& clips, const 
           tmor::Tensor<Index>::from(labels)};
 }
 
-/// A prepared clip as training sees it: a random part, mirrored with probability `mirror`, turned, scaled and
-/// sheared at random.
+/// A prepared clip as training sees it: a random part (told in `seen` where given), mirrored with probability
+/// `mirror`, turned, scaled and sheared at random.
 inline tmor::SkeletonSequence augmented(const tmor::SkeletonSequence& clip, const InputOptions& o,
-                                        double mirror, tmor::Rng& rng) {
-  auto s = tmor::random_resized_crop(clip, o.frames, o.crop_low, 1.0, rng);
+                                        double mirror, tmor::Rng& rng, tmor::FrameRange* seen = nullptr) {
+  const auto part = tmor::random_range(clip, o.crop_low, 1.0, rng);
+  if (seen) *seen = part;
+  auto s = tmor::resample(clip, part.start, part.length, o.frames);
   tmor::augment_(s,
                  {.mirror = mirror,
                   .rotate = o.rotate,

@@ -101,6 +101,8 @@ inline TriSamples training_triplets(const std::vector<tmor::data::Triplet>& trip
   std::vector<const std::vector<tmor::io::Pixels>*> videos;
   std::vector<std::string> texts;
   std::vector<Index> group;
+  std::vector<float> times;
+  const Index frames = config.video ? config.video->frames : 0;
   for (std::size_t i = 0; i < n; ++i) {
     const auto& t = triplets[i];
     Rng rng = rngs[i];
@@ -109,9 +111,17 @@ inline TriSamples training_triplets(const std::vector<tmor::data::Triplet>& trip
     out.batch.has_video.push_back(!t.video.empty());
     out.batch.has_text.push_back(t.has_text());
     if (t.has_skeleton()) {
-      skeletons.push_back(augmented(prepare(t.skeleton, m.input.layout), m.input, 0, rng));
+      tmor::FrameRange seen;
+      skeletons.push_back(augmented(prepare(t.skeleton, m.input.layout), m.input, 0, rng, &seen));
+      for (Index k = 0; k < frames; ++k) {  // video frames are evenly spaced over the whole clip
+        const double at = (static_cast<double>(k) + 0.5) / static_cast<double>(frames) *
+                          static_cast<double>(t.skeleton.frames);
+        times.push_back(
+            static_cast<float>((at - static_cast<double>(seen.start)) / static_cast<double>(seen.length)));
+      }
     } else {
       skeletons.push_back({});
+      times.insert(times.end(), static_cast<std::size_t>(frames), -1.f);
     }
     videos.push_back(&t.video);
     texts.push_back(t.has_text() ? t.texts[static_cast<std::size_t>(rng.uniform_int(std::ssize(t.texts)))]
@@ -132,7 +142,10 @@ inline TriSamples training_triplets(const std::vector<tmor::data::Triplet>& trip
   const auto any = [](const std::vector<bool>& has) {
     return std::find(has.begin(), has.end(), true) != has.end();
   };
-  if (config.video && any(out.batch.has_video)) out.batch.frames = frames_of(videos, *config.video);
+  if (config.video && any(out.batch.has_video)) {
+    out.batch.frames = frames_of(videos, *config.video);
+    out.batch.video_time = Tensor<>::from(times, {std::ssize(triplets), frames});
+  }
   if (config.text && any(out.batch.has_text)) out.batch.text = tokens_of(texts, m.bpe, config.text->context);
   out.batch.group = Tensor<Index>::from(group);
   auto ignore = Tensor<bool>::zeros({std::ssize(triplets), std::ssize(triplets)});

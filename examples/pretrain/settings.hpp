@@ -18,7 +18,7 @@ using tmor::Index;
 struct Settings {
   cli::Common common;
   std::vector<std::string> data = {"synth"};
-  std::string size = "tiny", model, contrast = "info_nce";
+  std::string size = "tiny", encoder = "unik", model, contrast = "info_nce";
   task::SourceOptions source;
   Index batch = 64, eval_every = 0, vocab = 1000;
   double lr = 2e-3, weight_decay = 0.05, clip = 1, ema = 0.998, frame = 0.2, video_text = 0.5;
@@ -32,6 +32,8 @@ inline void add_options(cli::Program& p, Settings& o) {
       "--data", o.data,
       "sources, several make a mixture: synth, shards:PATH or penn:DIR, @SHARE behind for passes an epoch");
   p.choice("--size", o.size, {"tiny", "small", "base"}, "of all towers");
+  p.choice("--encoder", o.encoder, {"unik", "stgcn++", "ctrgcn", "dstformer"},
+           "of skeletons; others in their own sizes");
   p.option("--model", o.model, "JSON file of model settings that differ from --size");
   p.option("--layout", o.source.layout, "joints that the encoder reads");
   p.option("--frames", o.input.frames, "frames of a skeleton clip after resampling")
@@ -77,6 +79,16 @@ inline tmor::models::TriModalConfig model_config(const Settings& o, Index vocab)
   s.stages = {{w}, {w}, {2 * w, 2}, {2 * w}, {4 * w, 2}, {4 * w}};
   tmor::models::TriModalConfig c;
   c.skeleton = s;
+  const auto& names = tmor::models::kSkeletonEncoders;
+  tmor::models::choose(c.skeleton,
+                       std::find(std::begin(names), std::end(names), o.encoder) - std::begin(names));
+  std::visit(
+      [&](auto& x) {
+        x.in_channels = s.in_channels;
+        x.embed = embed;
+      },
+      c.skeleton);
+  tmor::models::set_layout(c.skeleton, *tmor::joint_layout(o.source.layout));
   if (o.source.video_frames > 0) {
     tmor::models::VideoConfig v;
     v.frames = o.source.video_frames;

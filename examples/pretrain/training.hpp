@@ -91,6 +91,7 @@ void train_towers(TriModel& m, const task::Mixture& data, const Settings& o, con
       validate);
   task::stop_if_interrupted(result);
   loop.ema().swap();
+  m.net.limit_scales_();
 }
 
 /// The same encoder trained with action labels on the generated clips, for as many steps.

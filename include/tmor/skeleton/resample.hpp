@@ -125,15 +125,25 @@ inline SkeletonSequence change_speed(const SkeletonSequence& s, double factor) {
   return out;
 }
 
-/// A random stretch of `low` to `high` of the sequence (fractions, 0 < low <= high <= 1) resampled to `count`
-/// frames: crop and speed change in one (CTR-GCN's `p_interval`).
-inline SkeletonSequence random_resized_crop(const SkeletonSequence& s, Index count, double low, double high,
-                                            Rng& rng) {
-  TMOR_CHECK(low > 0 && low <= high && high <= 1, "random_resized_crop: fractions ", low, " to ", high,
+/// Frames [start, start + length) of a sequence.
+struct FrameRange {
+  Index start = 0, length = 0;
+};
+
+/// A random stretch of `low` to `high` of the sequence (fractions, 0 < low <= high <= 1).
+inline FrameRange random_range(const SkeletonSequence& s, double low, double high, Rng& rng) {
+  TMOR_CHECK(low > 0 && low <= high && high <= 1, "random_range: fractions ", low, " to ", high,
              ", want 0 < low <= high <= 1");
   const double wanted = static_cast<double>(s.frames) * rng.uniform(low, high);
   const Index length = std::clamp<Index>(std::lround(wanted), 1, s.frames);
-  return resample(s, rng.uniform_int(s.frames - length + 1), length, count);
+  return {rng.uniform_int(s.frames - length + 1), length};
+}
+
+/// Such a stretch resampled to `count` frames: crop and speed change in one (CTR-GCN's `p_interval`).
+inline SkeletonSequence random_resized_crop(const SkeletonSequence& s, Index count, double low, double high,
+                                            Rng& rng) {
+  const FrameRange part = random_range(s, low, high, rng);
+  return resample(s, part.start, part.length, count);
 }
 
 namespace detail {
