@@ -13,8 +13,14 @@ import tempfile
 import time
 
 BIN = pathlib.Path(sys.argv[1]) / "examples"
-SMALL = ["--synth-clips", "96", "--batch", "16", "--epochs", "2", "--frames", "16", "--video-frames", "2", "--side", "24",
-         "--eval-clips", "60", "--threads", "2"]
+
+
+def small(**changes):
+    options = {"synth-clips": 96, "batch": 16, "epochs": 2, "frames": 16, "video-frames": 2, "side": 24, "eval-clips": 60,
+               "threads": 2} | changes
+    return [word for name, value in options.items() for word in ("--" + name, str(value))]
+
+
 checks = 0
 
 
@@ -43,7 +49,7 @@ def numbers_in(value):
 
 with tempfile.TemporaryDirectory() as folder:
     tmp = pathlib.Path(folder)
-    first = run("pretrain", *SMALL, "--out", tmp / "a", "--compare", "--json")
+    first = run("pretrain", *small(), "--out", tmp / "a", "--compare", "--json")
     for part in (first, *first["comparisons"].values()):
         for key in ("linear", "few_shot", "zero_shot", "retrieval", "detection"):
             check(key in part, f"{key} in metrics")
@@ -60,15 +66,15 @@ with tempfile.TemporaryDirectory() as folder:
     check(all("scale_st" in line for line in scales if "loss" in line), "scales are logged at every step")
 
     # The same bytes with another number of threads, and after a kill.
-    run("pretrain", *SMALL, "--threads", "1", "--out", tmp / "b", "--no-eval", "--json")
-    running = subprocess.Popen([BIN / "pretrain", *SMALL, "--out", tmp / "c", "--no-eval"], stderr=subprocess.DEVNULL)
+    run("pretrain", *small(threads=1), "--out", tmp / "b", "--no-eval", "--json")
+    running = subprocess.Popen([BIN / "pretrain", *small(), "--out", tmp / "c", "--no-eval"], stderr=subprocess.DEVNULL)
     for _ in range(600):
         time.sleep(0.05)
         if (tmp / "c/checkpoint.safetensors").exists() or running.poll() is not None:
             break
     running.send_signal(signal.SIGKILL)
     running.wait()
-    run("pretrain", *SMALL, "--out", tmp / "c", "--no-eval", "--resume", "--json")
+    run("pretrain", *small(), "--out", tmp / "c", "--no-eval", "--resume", "--json")
     model = (tmp / "a/model.safetensors").read_bytes()
     check(model == (tmp / "b/model.safetensors").read_bytes(), "one thread gives the bytes of two")
     check(model == (tmp / "c/model.safetensors").read_bytes(), "a killed and resumed run gives the same bytes")
@@ -82,18 +88,18 @@ with tempfile.TemporaryDirectory() as folder:
     shards = run("make_shards", "--synth-clips", 48, "--video-frames", 2, "--side", 24, "--shard-samples", 20, "--out",
                  tmp / "s/train", "--json")
     check(shards["samples"] == 48 and len(list((tmp / "s").iterdir())) == 3, "three shards")
-    mixed = run("pretrain", *SMALL, "--epochs", "1", "--data", f"shards:{tmp / 's'}", "synth@0.5", "--contrast", "siglip",
+    mixed = run("pretrain", *small(epochs=1), "--data", f"shards:{tmp / 's'}", "synth@0.5", "--contrast", "siglip",
                 "--no-eval", "--json")
     check(mixed["samples_an_epoch"] == 96, "48 of the shards and half of 96")
     whole = (tmp / "s/train-000001.tar").read_bytes()
     (tmp / "s/train-000001.tar").write_bytes(whole[: len(whole) // 2])
-    line = run("pretrain", *SMALL, "--data", f"shards:{tmp / 's'}", "--no-eval", status=1)
+    line = run("pretrain", *small(), "--data", f"shards:{tmp / 's'}", "--no-eval", status=1)
     check("train-000001.tar" in line, "the damaged shard is named")
 
     # Wrong use.
     check("--epochs" in run("pretrain", "--epoch", "3", status=2), "the nearest option is suggested")
     run("pretrain", "--data", "video", status=2)
-    check("already holds a run" in run("pretrain", *SMALL, "--out", tmp / "a", status=1), "no run is overwritten unasked")
+    check("already holds a run" in run("pretrain", *small(), "--out", tmp / "a", status=1), "no run is overwritten unasked")
     (tmp / "bad.safetensors").write_bytes(model[:1000])
     check("bad.safetensors" in run("evaluate", "--model", tmp / "bad.safetensors", status=1), "the damaged model is named")
 
