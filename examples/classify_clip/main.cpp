@@ -1,27 +1,37 @@
 /// Names the action of one skeleton clip with an exported skeleton-only model.
 ///
-///     build/examples/classify_clip --model run/split0-seed0/skeleton.safetensors --clip labels/0001.mat
-///     build/examples/classify_clip --model ... --clip ... --classes squat pullup situp
+///     build/examples/classify_clip --clip poses.json
+///     build/examples/classify_clip --model runs/first/skeleton.safetensors --clip labels/0001.mat --classes
+///     squat jump
 ///
-/// The model is written by penn_action --mode contrastive --out run; the clip is one label file of Penn
-/// Action.
+/// A clip is a label file of Penn Action (.mat), or 2-D poses as estimators write them (COCO, AlphaPose,
+/// OpenPose, LCR-Net, landmarks a frame: .json, or OpenPose's folder). Models are written by pretrain and by
+/// penn_action --mode contrastive.
 
 #include <numeric>
 
 #include "common/cli.hpp"
-#include "penn_action/clips.hpp"
+#include "common/clips.hpp"
+#include "tmor/data/penn_action.hpp"
+#include "tmor/data/pose_json.hpp"
 #include "tmor/train/skeleton_model.hpp"
 
 using tmor::Index;
+
+/// The first person of a file of poses.
+static tmor::SkeletonSequence read_clip(const std::string& path) {
+  if (path.ends_with(".mat")) return tmor::data::read_penn_clip(path).sequence();
+  return tmor::data::read_pose_json(path, {.threshold = 0.05f});
+}
 
 int main(int argc, char** argv) {
   return cli::run([&] {
     cli::Program program("Names the action of one skeleton clip.");
     cli::Common common;
-    std::string model_path, clip_path;
+    std::string model_path = TMOR_EXAMPLES "/models/tiny.safetensors", clip_path;
     std::vector<std::string> classes;
-    program.option("--model", model_path, "skeleton.safetensors of a run")->required();
-    program.option("--clip", clip_path, "label file (.mat) of a clip")->required();
+    program.option("--model", model_path, "skeleton.safetensors of a run");
+    program.option("--clip", clip_path, "label file of Penn Action (.mat), or poses as JSON")->required();
     program.option("--classes", classes, "names to choose from; none: all the model has");
     program.add(common, false);
     program.parse(argc, argv);
@@ -38,10 +48,9 @@ int main(int argc, char** argv) {
     }
 
     const auto input = task::input_from_json(model.input, model_path + ": input");
-    const task::Clip clip{
-        clip_path, task::prepare(tmor::data::read_penn_clip(clip_path).sequence(), input.layout), 0, false};
+    const task::Clip clip{clip_path, task::prepare(read_clip(clip_path), input.layout), 0, false};
     const auto batch = task::view_batch({&clip}, 0, 1, task::View{}, input);
-    const auto scores = model.scores(batch.x).to_vector();
+    const auto scores = model.scores(batch.x, batch.present).to_vector();
     std::sort(of.begin(), of.end(), [&](std::size_t a, std::size_t b) {
       return scores[a] > scores[b] || (scores[a] == scores[b] && a < b);
     });

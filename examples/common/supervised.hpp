@@ -92,7 +92,7 @@ inline Tensor<> train_classifier(const ClipSet& set, const Sides& sides, const T
        .drop_last = std::ssize(sides.train) > o.batch,
        .seed = o.common.seed,
        .workers = 1});
-  tmor::train::Loop loop(model, optimizer, loader, rng, loop_options(o, loader, out));
+  tmor::train::Loop loop(model, optimizer, loader, rng, loop_options(o, loader, out, o.validate_every));
 
   const auto result = loop.run(
       [&](const Batch& b, const Context& ctx) {

@@ -52,18 +52,21 @@ inline void add_options(cli::Program& p, Training& o) {
   p.add(o.common);
 }
 
-template <class Source>
-tmor::train::LoopOptions loop_options(const Training& o, const Source& source, const std::string& out) {
+/// One cycle of the learning rate over the whole run, `warm_up` of it rising. `Options` are those of a
+/// program, with `common`, `lr`, `clip` and `ema`.
+template <class Options, class Source>
+tmor::train::LoopOptions loop_options(const Options& o, const Source& source, const std::string& out,
+                                      Index validate_every, double warm_up = 0.2) {
   tmor::train::LoopOptions l;
   l.epochs = o.common.epochs;
   l.max_steps = o.common.max_steps;
   l.lr = o.lr;
   l.clip_norm = o.clip;
   l.ema_decay = o.ema;
-  l.validate_every = o.validate_every;
+  l.validate_every = validate_every;
   l.out = out;
   l.resume = o.common.resume;
-  l.schedule = tmor::optim::Schedule::one_cycle(tmor::train::total_steps(source, l), 0.2);
+  l.schedule = tmor::optim::Schedule::one_cycle(tmor::train::total_steps(source, l), warm_up);
   return l;
 }
 

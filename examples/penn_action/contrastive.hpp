@@ -205,7 +205,8 @@ inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, c
       tmor::optim::AdamW<> optimizer(tmor::parameters(model), {.lr = o.lr, .weight_decay = o.weight_decay});
       const std::string folder =
           out.empty() ? out : tmor::detail::cat(out, "/split", number, "-seed", static_cast<Index>(seed));
-      tmor::train::Loop loop(model, optimizer, loader, rng, task::loop_options(o, loader, folder));
+      tmor::train::Loop loop(model, optimizer, loader, rng,
+                             task::loop_options(o, loader, folder, o.validate_every));
       std::fprintf(stderr, "split %zu, seed %llu\n", number, static_cast<unsigned long long>(seed));
       task::stop_if_interrupted(loop.run([&](const CaptionedBatch& b, const Context& ctx) {
         return model.loss(b.clips.x, b.captions, b.clips.labels, ctx);

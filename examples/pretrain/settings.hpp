@@ -8,7 +8,6 @@
 #include "common/clips.hpp"
 #include "common/eval_set.hpp"
 #include "tmor/io/json.hpp"
-#include "tmor/train/loop.hpp"
 #include "tmor/train/model_config.hpp"
 
 namespace pretrain {
@@ -20,7 +19,7 @@ struct Settings {
   std::vector<std::string> data = {"synth"};
   std::string size = "tiny", encoder = "unik", model, contrast = "info_nce";
   task::SourceOptions source;
-  Index batch = 64, eval_every = 0, vocab = 1000;
+  Index batch = 64, chunk = 0, eval_every = 0, vocab = 1000;
   double lr = 2e-3, weight_decay = 0.05, clip = 1, ema = 0.998, frame = 0.2, video_text = 0.5;
   bool compare = false, no_eval = false;
   task::InputOptions input;
@@ -44,6 +43,9 @@ inline void add_options(cli::Program& p, Settings& o) {
       ->check(cli::in_range<Index>(0, 64));
   p.option("--side", o.source.side, "of a video frame, pixels")->check(cli::in_range<Index>(8, 1024));
   p.option("--batch", o.batch, "samples a step")->check(cli::at_least<Index>(2));
+  p.option("--chunk", o.chunk,
+           "samples that the towers see at once (GradCache): a larger batch in the memory of this; 0: all")
+      ->check(cli::at_least<Index>(0));
   p.option("--lr", o.lr, "highest learning rate")->check(cli::at_least(0.0));
   p.option("--weight-decay", o.weight_decay, "AdamW's")->check(cli::at_least(0.0));
   p.option("--clip", o.clip, "bound on the norm of the gradient; 0: none")->check(cli::at_least(0.0));
@@ -115,21 +117,6 @@ inline tmor::models::TriModalConfig model_config(const Settings& o, Index vocab)
   if (!o.model.empty())
     c = tmor::train::from_json<tmor::models::TriModalConfig>(tmor::io::read_json(o.model), o.model, c);
   return c;
-}
-
-template <class Source>
-tmor::train::LoopOptions loop_options(const Settings& o, const Source& source, const std::string& out) {
-  tmor::train::LoopOptions l;
-  l.epochs = o.common.epochs;
-  l.max_steps = o.common.max_steps;
-  l.lr = o.lr;
-  l.clip_norm = o.clip;
-  l.ema_decay = o.ema;
-  l.validate_every = o.eval_every;
-  l.out = out;
-  l.resume = o.common.resume;
-  l.schedule = tmor::optim::Schedule::one_cycle(tmor::train::total_steps(source, l), 0.15);
-  return l;
 }
 
 }  // namespace pretrain

@@ -9,6 +9,7 @@
 #include "tmor/losses/cross_entropy.hpp"
 #include "tmor/nn/linear.hpp"
 #include "tmor/optim/adamw.hpp"
+#include "tmor/train/gradcache.hpp"
 
 namespace pretrain {
 
@@ -16,6 +17,8 @@ using task::TriModel;
 using tmor::Context;
 using tmor::Rng;
 using tmor::io::Json;
+
+inline constexpr double kWarmUp = 0.15;  // of the run
 
 /// What slots of an epoch hold, and randomness for each.
 struct Drawn {
@@ -58,6 +61,19 @@ class PartsLog {
   tmor::models::TriLoss<> last_;
 };
 
+inline bool in_chunks(const Settings& o) { return o.chunk > 0 && o.chunk < o.batch; }
+
+/// The loss of a batch; with --chunk its gradient too, made chunk by chunk.
+inline tmor::models::TriLoss<> loss_of(const tmor::models::TriModal<>& net, const tmor::models::TriBatch<>& b,
+                                       const Settings& o, const Context& ctx) {
+  if (!in_chunks(o)) return net.loss(b, ctx);
+  const Index n = std::ssize(b.has_skeleton);
+  return tmor::train::grad_cache(
+      net, (n + o.chunk - 1) / o.chunk,
+      [&](Index i) { return task::rows_of(b, i * o.chunk, std::min(o.chunk, n - i * o.chunk)); }, ctx,
+      b.ignore);
+}
+
 /// Trains the towers of `m`, which end as their averages. `validate()` is called every --eval-every epochs.
 template <class Validate>
 void train_towers(TriModel& m, const task::Mixture& data, const Settings& o, const std::string& out,
@@ -72,14 +88,15 @@ void train_towers(TriModel& m, const task::Mixture& data, const Settings& o, con
       loader_options(o));
   tmor::optim::AdamW<> optimizer(tmor::parameters(m), {.lr = o.lr, .weight_decay = o.weight_decay});
   PartsLog parts;
-  auto options = loop_options(o, loader, out);
+  auto options = task::loop_options(o, loader, out, o.eval_every, kWarmUp);
   options.log_every = 1;
+  options.own_backward = in_chunks(o);
   options.extra = [&] { return parts(m.net); };
   tmor::train::Loop loop(m, optimizer, loader, rng, options);
   const auto result = loop.run(
       [&](const task::TriSamples& s, const Context& ctx) {
         m.net.limit_scales_();
-        const auto loss = m.net.loss(s.batch, ctx);
+        const auto loss = loss_of(m.net, s.batch, o, ctx);
         parts.see(loss);
         if (!tmor::is_finite(loss.total.item())) {
           std::string ids;
@@ -117,7 +134,7 @@ inline tmor::models::SkeletonEncoder<> train_supervised(const task::Source& data
       },
       loader_options(o));
   tmor::optim::AdamW<> optimizer(tmor::parameters(model), {.lr = o.lr, .weight_decay = o.weight_decay});
-  tmor::train::Loop loop(model, optimizer, loader, rng, loop_options(o, loader, out));
+  tmor::train::Loop loop(model, optimizer, loader, rng, task::loop_options(o, loader, out, 0, kWarmUp));
   task::stop_if_interrupted(loop.run([&](const task::Batch& b, const Context& ctx) {
     return tmor::loss::cross_entropy(model(b, ctx), b.labels, {.label_smoothing = 0.1});
   }));

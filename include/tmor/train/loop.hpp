@@ -38,7 +38,10 @@ struct LoopOptions {
   std::string out;               ///< folder for checkpoints and log.jsonl; "": nothing is written
   bool resume = false;           ///< continue from the newest checkpoint of `out`, if there is one
   bool quiet = false;            ///< nothing on standard error
-  std::function<io::Json()> extra = {};  ///< more numbers for each line of the training log, such as learned scales
+  bool own_backward =
+      false;  ///< the loss function goes backward itself (GradCache): what it returns is only read
+  std::function<io::Json()> extra =
+      {};  ///< more numbers for each line of the training log, such as learned scales
 };
 
 struct LoopResult {
@@ -93,6 +96,9 @@ template <class Model, class Optimizer, class Source> class Loop {
                    options.validate_every >= 0 && options.checkpoint_every >= 0 && options.log_every >= 1 &&
                    options.clip_norm >= 0,
                "[Loop] epochs, accumulate and log_every are at least 1, the other counts not negative");
+    TMOR_CHECK(
+        !options.own_backward || options.accumulate == 1,
+        "[Loop] a loss function that goes backward itself excludes accumulate: it sees one batch a step");
     TMOR_CHECK(source.batches() > 0,
                "[Loop] there is no batch to train on: no samples, or fewer than a "
                "batch with drop_last");
@@ -147,7 +153,7 @@ template <class Model, class Optimizer, class Source> class Loop {
       const auto loss = loss_of(*batch, Context{true, &rng_});
       loss_ += static_cast<double>(loss.item()) / static_cast<double>(parts);
       check_finite(loss_, "loss");
-      optim::backward_share(loss, parts);
+      if (!options_.own_backward) optim::backward_share(loss, parts);
     }
     if (options_.clip_norm > 0) {
       norm_ = optim::clip_grad_norm(optimizer_.params(), options_.clip_norm);
