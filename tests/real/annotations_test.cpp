@@ -68,7 +68,8 @@ TEST_CASE("real: TSU") {
   // Two of the four CSV agree with the JSON.
   for (const auto& [id, equal] :
        {std::pair{"P02T01C06", true}, {"P02T02C03", true}, {"P11T13C03", false}, {"P02T11C02", false}}) {
-    CAPTURE(id);
+    const std::string video = id;  // clang 14 captures no structured binding
+    CAPTURE(video);
     auto csv = data::read_tsu_csv(root + "/annotation_csv/" + id + ".csv", classes);
     std::vector<ActionSpan> json;
     for (const auto* side : {&cs.train, &cs.test})
