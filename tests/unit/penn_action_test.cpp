@@ -42,7 +42,7 @@ TEST_CASE("a folder in the official layout is read, sorted by id") {
 }
 
 TEST_CASE("a clip as a sequence keeps guesses as imputed or drops them") {
-  const auto clip = data::read_penn_clip(golden("penn/good/labels/0001.mat"));
+  auto clip = data::read_penn_clip(golden("penn/good/labels/0001.mat"));
   auto s = clip.sequence();
   CHECK_NOTHROW(s.check("test"));
   CHECK(*s.state(0, 0, 0) == kImputed);
@@ -52,6 +52,10 @@ TEST_CASE("a clip as a sequence keeps guesses as imputed or drops them") {
   CHECK_NOTHROW(s.check("test"));
   CHECK(*s.state(0, 0, 0) == kMissing);
   CHECK(s.point(0, 0, 0)[0] == 0);
+  for (const float corner : {0.f, 1.f, 1.5f}) {  // of enlarged frames
+    clip.joints.as<float>()[0] = clip.joints.as<float>()[1] = corner;
+    CHECK(*clip.sequence().state(0, 0, 0) == kMissing);
+  }
 }
 
 TEST_CASE("errors name the file and say what to do; without strict such files are listed") {

@@ -4,6 +4,7 @@
 /// the number of bodies; for each body ten numbers, the number of joints, and for each joint twelve numbers,
 /// x y z first. A frame without anybody is a 0 alone.
 
+#include "tmor/io/file.hpp"
 #include "tmor/io/words.hpp"
 #include "tmor/skeleton/repair.hpp"
 #include "tmor/skeleton/sequence.hpp"

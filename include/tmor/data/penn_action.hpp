@@ -41,9 +41,9 @@ struct PennClip {
   io::Array boxes;       ///< (T, 4) float32, pixels, x1 y1 x2 y2; a missing last row repeats the one before
   bool box_padded = false;  ///< that was necessary
 
-  /// Hidden joints at most so far from the image's corner in x and in y mean "nowhere": the files hold 0, or
-  /// 1 times the scale of the frames, and no guess below 40.
-  static constexpr float kCorner = 2;
+  /// Hidden joints at most so far from the image's corner in x and in y mean "nowhere": the files hold 0, or 1
+  /// times the scale of the frames, which is 1.5 at most, and no guess below 40.
+  static constexpr float kCorner = 1.75f;
 
   /// Layout penn13, one person, pixels. A joint that is not visible gets the state `hidden`; kMissing also
   /// drops its coordinates. One that sits in the image's corner is no guess, but missing.
