@@ -91,6 +91,14 @@ with tempfile.TemporaryDirectory() as folder:
     embedded = run("extract", "--model", tmp / "a/model.safetensors", "--synth-clips", 10, "--out", tmp / "e.safetensors", "--json")
     check(embedded["clips"] == 10 and embedded["tokens"][0] == 4, "ten clips embedded")
 
+    # The model that comes with the project names a standing wave of the hand somehow, and knows its classes.
+    pose = [{"image_id": t, "category_id": 1, "score": 1, "keypoints": [v for j in range(17) for v in (j * 3 + t % 5, 60 - j, 1)]}
+            for t in range(40)]
+    (tmp / "poses.json").write_text(json.dumps(pose))
+    named = run("classify_clip", "--clip", tmp / "poses.json", "--classes", "wave", "kick", "--json")
+    check({r["class"] for r in named["ranking"]} == {"wave", "kick"}, "two classes ranked")
+    check("wave" in run("classify_clip", "--clip", tmp / "poses.json", "--classes", "wavey", status=2), "the nearest class")
+
     shards = run("make_shards", "--synth-clips", 48, "--video-frames", 2, "--side", 24, "--shard-samples", 20, "--out",
                  tmp / "s/train", "--json")
     check(shards["samples"] == 48 and len(list((tmp / "s").iterdir())) == 3, "three shards")
