@@ -4,11 +4,14 @@
 Pre-training, interrupted and resumed, from the generator and from shards; evaluation, embeddings and naming a clip with
 what it wrote; the page of the report; and what wrong use and damaged files answer.
 """
+import io
 import json
 import pathlib
 import signal
+import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 
@@ -109,6 +112,49 @@ with tempfile.TemporaryDirectory() as folder:
     (tmp / "s/train-000001.tar").write_bytes(shard[: len(shard) // 2])
     line = run("pretrain", *small(), "--data", f"shards:{tmp / 's'}", "--no-eval", status=1)
     check("train-000001.tar" in line, "the damaged shard is named")
+
+    # Stored frame features in the place of pixels.
+    def npy(values, rows):
+        head = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {len(values) // rows}), }}"
+        head += " " * ((-len(head) - 11) % 64) + "\n"
+        return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + struct.pack(f"<{len(values)}f", *values)
+
+    (tmp / "f").mkdir()
+    with tarfile.open(tmp / "s/train-000000.tar") as given, tarfile.open(tmp / "f/train-000000.tar", "w") as made:
+        for member in given.getmembers():
+            name, ending = member.name.split(".", 1)
+            data = given.extractfile(member).read()
+            if ending.endswith(("jpg", "png")):
+                if not ending.startswith("000."):
+                    continue
+                data = npy([0.1 * (k + len(data) % 7) for k in range(15)], 3)
+                member = tarfile.TarInfo(name + ".features.npy")
+            member.size = len(data)
+            made.addfile(member, io.BytesIO(data))
+    stored = run("pretrain", *small(epochs=1), "--data", f"shards:{tmp / 'f'}", "--video-features", 5, "--out", tmp / "g", "--json")
+    check(stored["retrieval"]["s2v"]["r1"] is None and "stored" in stored["retrieval"]["s2v"]["reason"], "no features to retrieve")
+    check("loss_sv" in json.loads((tmp / "g/log.jsonl").read_text().splitlines()[0]), "skeletons against stored features")
+    check("--video-features" in run("pretrain", *small(epochs=1), "--data", f"shards:{tmp / 'f'}", "--video-features", 6,
+                                    "--no-eval", status=1), "features of another size")
+
+    # Three dimensions, and what a pre-trained encoder is worth on clips of another data set.
+    run("pretrain", *small(), "--dims", 3, "--layout", "kinect20", "--out", tmp / "h", "--no-eval", "--json")
+    (tmp / "nw/all_sqe").mkdir(parents=True)
+    for action in range(1, 3):
+        for subject in range(1, 5):
+            for view in range(1, 4):
+                name = f"a{action:02}_s{subject:02}_e00_v{view:02}"
+                joints = [[[0.1 * j, 0.05 * j * j + 0.02 * action * t, 2 + 0.01 * (subject + view) * j] for j in range(20)]
+                          for t in range(12)]
+                (tmp / f"nw/all_sqe/{name}.json").write_text(
+                    json.dumps({"file_name": name, "skeletons": joints, "label": action}))
+    skeleton = ["--init", tmp / "h/skeleton.safetensors", "--epochs", 1, "--batch", 4, "--threads", 2, "--json"]
+    tuned = run("nw_ucla", "--data", tmp / "nw", *skeleton)
+    check(tuned["n_train"] == 16 and tuned["n_test"] == 8 and tuned["init"], "from a pre-trained encoder")
+    fresh = run("nw_ucla", "--data", tmp / "nw", *skeleton, "--scratch", "--part", 0.5)
+    check(fresh["n_train"] == 8 and fresh["init"] is None and fresh["parameters"] == tuned["parameters"], "its network alone")
+    check("2-D" in run("extract", "--model", tmp / "h/model.safetensors", "--data", f"shards:{tmp / 'f'}", "--out",
+                       tmp / "x.safetensors", status=1), "2-D clips for a network of 3-D ones")
 
     # Wrong use.
     check("--epochs" in run("pretrain", "--epoch", "3", status=2), "the nearest option is suggested")

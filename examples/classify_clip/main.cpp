@@ -48,7 +48,7 @@ int main(int argc, char** argv) {
     }
 
     const auto input = task::input_from_json(model.input, model_path + ": input");
-    const task::Clip clip{clip_path, task::prepare(read_clip(clip_path), input.layout), 0, false};
+    const task::Clip clip{clip_path, task::prepare(read_clip(clip_path), input), 0, false};
     const auto batch = task::view_batch({&clip}, 0, 1, task::View{}, input);
     const auto scores = model.scores(batch.x, batch.present).to_vector();
     std::sort(of.begin(), of.end(), [&](std::size_t a, std::size_t b) {

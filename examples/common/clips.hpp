@@ -40,22 +40,35 @@ struct InputOptions {
   double rotate = 0.25, scale = 0.2, shear = 0.15, noise = 0.01, joint_drop = 0.1;
   tmor::Streams streams{};
   std::string layout = "penn13";  ///< joints of the network's input
+  Index dims = 2;                 ///< coordinates of a joint
 };
 
-/// A clip of any layout as networks read it: gaps filled, in the layout `to`, its box in [-1, 1]^C.
+/// A clip of any layout as networks read it: gaps filled, in the layout `to`. In two dimensions its box is
+/// [-1, 1]^2. In three the person is turned to face the camera in the first frame, the mean pelvis of the
+/// clip is the origin and the torso 1 long; where the person goes stays to be seen.
 inline tmor::SkeletonSequence prepare(const tmor::SkeletonSequence& clip, const std::string& to) {
   tmor::SkeletonSequence s =
       clip.layout->name == to ? clip
                               : tmor::map_joints(clip, tmor::make_map(clip.layout, tmor::joint_layout(to)));
   tmor::fill_gaps_(s);
-  tmor::normalize_box_(s);
+  if (s.channels == 2) {
+    tmor::normalize_box_(s);
+  } else {
+    tmor::normalize_body_(s, tmor::BodyCenter::kClip);
+    tmor::face_camera_(s);
+  }
   return s;
 }
 
 /// What an exported model needs to know of them.
 inline tmor::io::Json to_json(const InputOptions& o) {
-  return {{"frames", o.frames},         {"joint", o.streams.joint}, {"bone", o.streams.bone},
-          {"motion", o.streams.motion}, {"known", o.streams.known}, {"layout", o.layout}};
+  return {{"frames", o.frames},
+          {"joint", o.streams.joint},
+          {"bone", o.streams.bone},
+          {"motion", o.streams.motion},
+          {"known", o.streams.known},
+          {"layout", o.layout},
+          {"dims", o.dims}};
 }
 /// @throws IoError naming `where`.
 inline InputOptions input_from_json(const tmor::io::Json& j, const std::string& where) {
@@ -65,7 +78,16 @@ inline InputOptions input_from_json(const tmor::io::Json& j, const std::string& 
   auto on = [&](const char* key) { return tmor::io::json_at<bool>(j, key, where); };
   o.streams = {on("joint"), on("bone"), on("motion"), on("known")};
   o.layout = tmor::io::json_at<std::string>(j, "layout", where);
+  if (j.contains("dims")) o.dims = tmor::io::json_at<Index>(j, "dims", where);
+  TMOR_CHECK_IO(o.dims == 2 || o.dims == 3, where, ": joints of ", o.dims, " coordinates");
   return o;
+}
+
+/// The same for a network of this input. @throws Error for clips of other dimensions.
+inline tmor::SkeletonSequence prepare(const tmor::SkeletonSequence& clip, const InputOptions& in) {
+  TMOR_CHECK(clip.channels == in.dims, "a clip of ", clip.channels, "-D joints for a network of ", in.dims,
+             "-D ones");
+  return prepare(clip, in.layout);
 }
 
 /// N clips ready for the encoder, with their labels.

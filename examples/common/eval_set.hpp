@@ -64,7 +64,7 @@ inline EvalClips make_clips(const SourceOptions& o, tmor::data::synth::Split spl
   tmor::parallel_for(end - begin, 1, [&](Index first, Index last) {
     for (Index i = first; i < last; ++i) {
       const auto at = static_cast<std::size_t>(i);
-      c.triplets[at] = i < videos ? shown(begin + i) : plain(begin + i);
+      c.triplets[at] = generated(i < videos ? shown : plain, begin + i);
       const auto label = plain.label(begin + i);
       c.actions[at] = label.action;
       c.combinations[at] = label.combination;

@@ -181,7 +181,9 @@ inline Json retrieval_section(const TriModel& m, const EvalSet& set, EvalDetails
     group.push_back(std::find(texts.begin(), texts.end(), texts.back()) - texts.begin());
   }
   std::vector<Tensor<>> videos;
-  for (Index i = 0; m.net.video && i < n; i += 64) {
+  const bool sees =
+      m.net.video && m.net.config.video->features == 0;  // generated clips have no stored features
+  for (Index i = 0; sees && i < n; i += 64) {
     std::vector<const std::vector<tmor::io::Pixels>*> some;
     for (Index k = i; k < std::min(n, i + 64); ++k)
       some.push_back(&set.bodies.triplets[static_cast<std::size_t>(k)].video);
@@ -196,10 +198,14 @@ inline Json retrieval_section(const TriModel& m, const EvalSet& set, EvalDetails
   Json j{{"protocol", r.protocol + "; generated clips of unseen bodies and cameras, a group is one caption"}};
   for (const char* direction : kDirections) {
     const auto* f = r.find(direction);
-    j[direction] = f ? Json{{"r1", f->r1},           {"r5", f->r5},
-                            {"r10", f->r10},         {"median_rank", f->median_rank},
-                            {"queries", f->queries}, {"chance", f->chance_r1}}
-                     : Json{{"r1", nullptr}, {"reason", "the model has no such tower"}};
+    j[direction] =
+        f ? Json{{"r1", f->r1},           {"r5", f->r5},
+                 {"r10", f->r10},         {"median_rank", f->median_rank},
+                 {"queries", f->queries}, {"chance", f->chance_r1}}
+          : Json{{"r1", nullptr},
+                 {"reason", m.net.video && !sees
+                                ? "the video tower reads stored features, which generated clips lack"
+                                : "the model has no such tower"}};
   }
   if (details && t.defined()) details->skeleton_to_text = tmor::matmul(s, tmor::transpose(t));
   return j;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <numbers>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "tmor/data/penn_action.hpp"
 #include "tmor/data/shards.hpp"
 #include "tmor/data/synth.hpp"
+#include "tmor/skeleton/augment.hpp"
 #include "tmor/text/prompt_file.hpp"
 
 namespace task {
@@ -31,6 +33,7 @@ struct Source {
 /// What sources need to know.
 struct SourceOptions {
   std::string layout = "coco17";
+  Index dims = 2;                     ///< coordinates of generated joints
   Index synth_clips = 6000;           ///< size of the generated set
   Index video_frames = 4, side = 48;  ///< of generated videos; 0 frames: none
   std::uint64_t seed = 0;
@@ -43,9 +46,17 @@ inline tmor::data::synth::SynthOptions synth_options(const SourceOptions& o, tmo
   tmor::data::synth::SynthOptions s;
   s.split = split;
   s.layout = o.layout;
+  s.channels = o.dims;
   s.video_frames = o.video_frames;
   s.width = s.height = o.side;
   return s;
+}
+
+/// Sample i; in three dimensions as a Kinect gives it, x to its left and z away from it.
+inline tmor::data::Triplet generated(const tmor::data::synth::SynthSet& set, Index i) {
+  auto t = set(i);
+  if (t.skeleton.channels == 3) tmor::rotate_(t.skeleton, 0, std::numbers::pi, 0);
+  return t;
 }
 
 inline Source synth_source(const SourceOptions& o) {
@@ -54,7 +65,7 @@ inline Source synth_source(const SourceOptions& o) {
   Source s{"synth",
            set.size(),
            1,
-           [set](Index i) { return set(i); },
+           [set](Index i) { return generated(set, i); },
            [set](Index i) { return set.label(i).combination; },
            {}};
   auto words = synth_options(o, synth::Split::kTrain);

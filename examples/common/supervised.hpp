@@ -33,6 +33,26 @@ inline Sides sides_of(const std::vector<Clip>& clips, double holdout) {
   return s;
 }
 
+/// A part of each class, one clip at least, drawn at random.
+inline std::vector<const Clip*> part_of(const std::vector<const Clip*>& clips, Index classes, double part,
+                                        std::uint64_t seed) {
+  if (part >= 1) return clips;
+  std::vector<std::vector<std::size_t>> of(static_cast<std::size_t>(classes));
+  for (std::size_t i = 0; i < clips.size(); ++i) of[static_cast<std::size_t>(clips[i]->label)].push_back(i);
+  Rng rng = Rng(seed).fork(0x9a27);
+  std::vector<std::size_t> kept;
+  for (auto& c : of) {
+    const auto order = rng.permutation(std::ssize(c));
+    const auto n = static_cast<Index>(std::ceil(part * static_cast<double>(c.size())));
+    for (Index i = 0; i < n; ++i)
+      kept.push_back(c[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])]);
+  }
+  std::sort(kept.begin(), kept.end());
+  std::vector<const Clip*> out;
+  for (const std::size_t i : kept) out.push_back(clips[i]);
+  return out;
+}
+
 /// The mean over views of the class probabilities, (N, classes).
 inline Tensor<> class_probabilities(const Classifier& model, const std::vector<const Clip*>& clips,
                                     const std::vector<View>& views, const InputOptions& in) {
@@ -68,14 +88,16 @@ inline std::vector<std::pair<std::string, tmor::Streams>> streams_of(const std::
 /// From scratch, or from the model that `--init` names.
 inline Classifier new_classifier(Rng& rng, const ClipSet& set, const Training& o, const InputOptions& in) {
   const Index joints = set.layout().size(), classes = std::ssize(set.classes);
-  const auto config = encoder_config(o.size, joints, set.coordinates(), in, 0, o.dropout);
-  if (o.init.empty()) return Classifier(rng, config, classes);
+  if (o.init.empty())
+    return Classifier(rng, encoder_config(o.size, joints, set.coordinates(), in, 0, o.dropout), classes);
   auto pretrained = tmor::train::load_skeleton_model(o.init);
   const auto have = pretrained.encoder.config();
-  TMOR_CHECK(tmor::models::joints_of(have) == joints && tmor::models::channels_of(have) == config.in_channels,
+  const Index channels = in.streams.channels(set.coordinates());
+  TMOR_CHECK(tmor::models::joints_of(have) == joints && tmor::models::channels_of(have) == channels,
              "--init ", o.init, ": a model of ", tmor::models::joints_of(have), " joints and ",
-             tmor::models::channels_of(have), " channels; these clips have ", joints, " and ",
-             config.in_channels, " (see --stream)");
+             tmor::models::channels_of(have), " channels; these clips have ", joints, " joints, which make ",
+             channels, " channels");
+  if (o.scratch) pretrained.encoder = tmor::models::SkeletonEncoder<>(rng, have);
   return Classifier(rng, std::move(pretrained.encoder), o.dropout, classes);
 }
 
@@ -121,13 +143,20 @@ inline Json accuracy_json(const Tensor<>& scores, const std::vector<Index>& labe
 
 /// One network, or one for each stream of an ensemble.
 inline Json run_supervised(const ClipSet& set, const Training& o, const std::string& out) {
-  const Sides sides = sides_of(set.clips, o.holdout);
+  Sides sides = sides_of(set.clips, o.holdout);
+  sides.train = part_of(sides.train, std::ssize(set.classes), o.part, o.common.seed);
   const auto labels = labels_of(sides.test);
-  const auto streams = streams_of(o.stream);
+  auto streams = streams_of(o.stream);
+  InputOptions input = o.input;
+  if (!o.init.empty()) {
+    const auto given = input_from_json(tmor::train::load_skeleton_model(o.init).input, o.init + ": input");
+    input.frames = given.frames;
+    streams = {{"pre-trained", given.streams}};
+  }
   Tensor<> sum;
   Json each = Json::object(), r;
   for (const auto& [name, stream] : streams) {
-    InputOptions in = o.input;
+    InputOptions in = input;
     in.streams = stream;
     Json figures;
     const auto scores = train_classifier(
@@ -148,7 +177,8 @@ inline Json run_supervised(const ClipSet& set, const Training& o, const std::str
   r["n_train"] = sides.train.size();
   r["n_test"] = sides.test.size();
   r["seed"] = o.common.seed;
-  r["init"] = o.init.empty() ? Json() : Json(o.init);
+  r["init"] = o.init.empty() || o.scratch ? Json() : Json(o.init);
+  r["part"] = o.part;
   r["protocol"] = tmor::detail::cat(
       set.name, ", ", set.poses, ", ", o.holdout > 0 ? "every n-th training clip held out" : set.split, ", ",
       streams.size() > 1 ? "joint, bone and motion networks, probabilities averaged over them and over "

@@ -14,16 +14,21 @@ namespace task {
 struct Training {
   cli::Common common;
   std::string size = "small", predictions, stream = "early", init;
+  bool scratch = false;
   Index batch = 32, validate_every = 10;
   double lr = 3e-3, weight_decay = 0.05, dropout = 0.2, label_smoothing = 0.1, ema = 0.998, clip = 5,
-         holdout = 0;
+         holdout = 0, part = 1;
   InputOptions input;
 };
 
 inline void add_options(cli::Program& p, Training& o) {
   p.choice("--size", o.size, {"tiny", "small", "base"}, "width of the encoder");
   p.option("--init", o.init,
-           "skeleton.safetensors of a pre-trained model to start from; its input options hold");
+           "skeleton.safetensors of a pre-trained model to start from; its size, streams and frames hold");
+  p.flag("--scratch", o.scratch, "take size, streams and frames of --init, but no weights: what it is worth");
+  p.option("--part", o.part,
+           "train on this part of each class's training clips, drawn by --seed (supervised)")
+      ->check(cli::in_range(0.001, 1.0));
   p.option("--batch", o.batch, "clips a step")->check(cli::at_least<Index>(2));
   p.option("--lr", o.lr, "highest learning rate")->check(cli::at_least(0.0));
   p.option("--weight-decay", o.weight_decay, "AdamW's")->check(cli::at_least(0.0));

@@ -74,10 +74,26 @@ inline Tensor<> frames_of(const std::vector<const std::vector<tmor::io::Pixels>*
   return Tensor<>::from(out, {std::ssize(videos), c.frames, c.height, c.width, 3});
 }
 
+/// Stored frame features, evenly sampled to what the tower wants: (N, F, D); zeros where there are none.
+inline Tensor<> features_of(const std::vector<tmor::data::Triplet>& triplets,
+                            const tmor::models::VideoConfig& c) {
+  auto out = Tensor<>::zeros({std::ssize(triplets), c.frames, c.features});
+  float* to = out.mutable_data();
+  for (const auto& t : triplets) {
+    TMOR_CHECK(t.features.empty() || t.feature_dim == c.features, "sample ", t.id, ": stored features of ",
+               t.feature_dim, " numbers a frame; the model reads ", c.features, " (--video-features)");
+    const Index have = t.features.empty() ? 0 : std::ssize(t.features) / t.feature_dim;
+    for (Index k = 0; k < c.frames; ++k, to += c.features)
+      if (have > 0)
+        std::copy_n(t.features.data() + (2 * k + 1) * have / (2 * c.frames) * c.features, c.features, to);
+  }
+  return out;
+}
+
 /// Skeletons at test time: the whole clip, nothing random.
 inline Batch skeleton_batch(const std::vector<tmor::SkeletonSequence>& clips, const InputOptions& in) {
   std::vector<tmor::SkeletonSequence> s;
-  for (const auto& c : clips) s.push_back(tmor::resample(prepare(c, in.layout), in.frames));
+  for (const auto& c : clips) s.push_back(tmor::resample(prepare(c, in), in.frames));
   return make_batch(s, std::vector<Index>(s.size(), 0), in.streams);
 }
 
@@ -123,16 +139,17 @@ inline TriSamples training_triplets(const std::vector<tmor::data::Triplet>& trip
   std::vector<Index> group;
   std::vector<float> times;
   const Index frames = config.video ? config.video->frames : 0;
+  const bool stored = config.video && config.video->features > 0;
   for (std::size_t i = 0; i < n; ++i) {
     const auto& t = triplets[i];
     Rng rng = rngs[i];
     out.ids.push_back(t.id);
     out.batch.has_skeleton.push_back(t.has_skeleton());
-    out.batch.has_video.push_back(!t.video.empty());
+    out.batch.has_video.push_back(stored ? !t.features.empty() : !t.video.empty());
     out.batch.has_text.push_back(t.has_text());
     if (t.has_skeleton()) {
       tmor::FrameRange seen;
-      skeletons.push_back(augmented(prepare(t.skeleton, m.input.layout), m.input, 0, rng, &seen));
+      skeletons.push_back(augmented(prepare(t.skeleton, m.input), m.input, 0, rng, &seen));
       for (Index k = 0; k < frames; ++k) {  // video frames are evenly spaced over the whole clip
         const double at = (static_cast<double>(k) + 0.5) / static_cast<double>(frames) *
                           static_cast<double>(t.skeleton.frames);
@@ -163,7 +180,8 @@ inline TriSamples training_triplets(const std::vector<tmor::data::Triplet>& trip
     return std::find(has.begin(), has.end(), true) != has.end();
   };
   if (config.video && any(out.batch.has_video)) {
-    out.batch.frames = frames_of(videos, *config.video);
+    (stored ? out.batch.features : out.batch.frames) =
+        stored ? features_of(triplets, *config.video) : frames_of(videos, *config.video);
     out.batch.video_time = Tensor<>::from(times, {std::ssize(triplets), frames});
   }
   if (config.text && any(out.batch.has_text)) out.batch.text = tokens_of(texts, m.bpe, config.text->context);

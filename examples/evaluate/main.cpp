@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
     const auto model = task::load_model(path);
     source.seed = common.seed;
     source.layout = model.input.layout;
+    source.dims = model.input.dims;
     if (const auto& video = model.net.config.video) {
       source.video_frames = video->frames;
       source.side = video->height;

@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
 
     const auto model = task::load_model(path);
     source.layout = model.input.layout;
+    source.dims = model.input.dims;
     source.video_frames = 0;
     source.seed = common.seed;
     const auto clips = task::make_source(data, source);

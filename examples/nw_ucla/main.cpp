@@ -15,15 +15,6 @@ struct Settings : task::Training {
   std::string data, protocol = "cross-view";
 };
 
-/// Gaps filled, the person turned to face the camera in the first frame, the pelvis of the clip's mean in the
-/// origin, the torso 1 long. Where the person goes stays to be seen.
-tmor::SkeletonSequence prepare(tmor::SkeletonSequence s) {
-  tmor::fill_gaps_(s);
-  tmor::normalize_body_(s, tmor::BodyCenter::kClip);
-  tmor::face_camera_(s);
-  return s;
-}
-
 task::ClipSet read_clips(const Settings& o) {
   task::ClipSet out{tmor::data::nw_ucla_actions(), {}, "NW-UCLA", "Kinect v1 3-D joints (20)", {}};
   tmor::data::NwUclaSplit split = tmor::data::NwUclaSplit::cross_view(3);
@@ -38,7 +29,7 @@ task::ClipSet read_clips(const Settings& o) {
   }
   for (const auto& c : tmor::data::read_nw_ucla(o.data).clips) {
     if (o.protocol == "cross-view-validation" && c.view == 3) continue;
-    out.clips.push_back({c.id, prepare(c.skeleton), c.label, !split.is_test(c)});
+    out.clips.push_back({c.id, task::prepare(c.skeleton, "kinect20"), c.label, !split.is_test(c)});
   }
   TMOR_CHECK(!out.clips.empty(), "--data ", o.data, ": no clip of cameras 1 and 2");
   return out;

@@ -6,15 +6,13 @@
 #include <set>
 
 #include "clips.hpp"
-#include "common/encoder.hpp"
+#include "common/supervised.hpp"
 #include "common/texts.hpp"
 #include "settings.hpp"
 #include "tmor/eval/few_shot.hpp"
 #include "tmor/eval/linear_probe.hpp"
 #include "tmor/eval/nearest_neighbour.hpp"
-#include "tmor/optim/adamw.hpp"
 #include "tmor/text/prompt_file.hpp"
-#include "tmor/train/skeleton_model.hpp"
 
 namespace penn {
 
@@ -41,7 +39,8 @@ struct Split {
   std::vector<Index> seen, unseen;  ///< labels
   std::vector<const Clip*> seen_train, seen_test, unseen_train, unseen_test;
 };
-inline Split make_split(const std::vector<Clip>& clips, std::size_t number) {
+/// With `holdout`, a part of the training clips stands in for the test side.
+inline Split make_split(const std::vector<Clip>& clips, std::size_t number, double holdout) {
   const auto& names = tmor::data::penn_actions();
   const auto& hidden = unseen_actions()[number];
   Split s;
@@ -52,10 +51,12 @@ inline Split make_split(const std::vector<Clip>& clips, std::size_t number) {
     (u ? s.unseen : s.seen).push_back(c);
     if (u) is_unseen.insert(c);
   }
-  for (const Clip& c : clips) {
-    const bool u = is_unseen.count(c.label) > 0;
-    (u ? (c.train ? s.unseen_train : s.unseen_test) : (c.train ? s.seen_train : s.seen_test)).push_back(&c);
-  }
+  const task::Sides sides = task::sides_of(clips, holdout);
+  const auto deal = [&](const std::vector<const Clip*>& from, auto& unseen, auto& seen) {
+    for (const Clip* c : from) (is_unseen.count(c->label) > 0 ? unseen : seen).push_back(c);
+  };
+  deal(sides.train, s.unseen_train, s.seen_train);
+  deal(sides.test, s.unseen_test, s.seen_test);
   TMOR_CHECK(
       !s.seen_train.empty() && !s.seen_test.empty() && !s.unseen_train.empty() && !s.unseen_test.empty(),
       "split ", number, " lacks clips on one of its sides; give the whole data set, or more of it");
@@ -139,20 +140,62 @@ inline Json to_json(const Gathered& g) {
   return {{"linear", mean_and_error(g.linear)}, {"few_shot", shots}};
 }
 
-/// A batch with a caption for each clip.
+/// The two towers, and what compares two views of one clip (SimCLR, Chen et al. 2020): features that tell ten
+/// actions apart alone would drop what tells others apart.
+struct Towers {
+  tmor::models::SkeletonText<> pair;
+  tmor::nn::Linear<> hidden, view;
+
+  Towers(Rng& rng, const tmor::models::UnikConfig& s, const tmor::models::CausalTextConfig& t, bool instances)
+      : pair(rng, s, t) {
+    if (!instances) return;
+    hidden = tmor::nn::Linear<>(rng, pair.skeleton.config.width(), 256);
+    view = tmor::nn::Linear<>(rng, 256, 128);
+  }
+  static void visit(auto& self, auto&& v) {
+    v.module("pair", self.pair);
+    if (self.view.w.defined()) {
+      v.module("hidden", self.hidden);
+      v.module("view", self.view);
+    }
+  }
+  /// InfoNCE of views of the same clips, temperature 0.1.
+  Tensor<> view_loss(const Tensor<>& pooled, const Tensor<>& again) const {
+    const auto of = [&](const Tensor<>& x) { return view(tmor::relu(hidden(x))); };
+    return tmor::loss::info_nce(of(pooled), of(again), Tensor<>::full({}, std::log(10.f)));
+  }
+};
+
+/// A batch with a caption for each clip, and another look at the clips where views are compared.
 struct CaptionedBatch {
-  task::Batch clips;
+  task::Batch clips, again;
   tmor::models::TextBatch<> captions;
 };
 
 inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, const std::string& out) {
   const tmor::PromptBook book = tmor::read_prompt_book(o.captions);
-  Gathered trained, untrained, coordinates;
+  Gathered trained, untrained, pretrained, coordinates;
+  std::optional<tmor::models::UnikConfig> given;
+  task::InputOptions input = o.input;
+  if (!o.init.empty()) {
+    const auto m = tmor::train::load_skeleton_model(o.init);
+    const auto config = m.encoder.config();
+    TMOR_CHECK(std::holds_alternative<tmor::models::UnikConfig>(config), "--init ", o.init, ": a ",
+               tmor::models::name_of(config), " encoder; this program has a unik one");
+    given = std::get<tmor::models::UnikConfig>(config);
+    const auto made = task::input_from_json(m.input, o.init + ": input");
+    input.frames = made.frames;
+    input.streams = made.streams;
+    TMOR_CHECK(given->joints == 13 && given->in_channels == input.streams.channels(2), "--init ", o.init,
+               ": a model of ", given->joints, " joints and ", given->in_channels,
+               " channels; Penn Action has 13 joints of 2 coordinates (pretrain --layout penn13)");
+    given->dropout = o.dropout;
+  }
   std::vector<double> prompt_seen, zero_shot;
   Index parameters = 0;
   for (std::size_t number = 0; number < unseen_actions().size(); ++number) {
     if (o.split != "all" && o.split != std::to_string(number)) continue;
-    const Split split = make_split(clips, number);
+    const Split split = make_split(clips, number, o.holdout);
     // The tokenizer has seen what is said of the seen actions, nothing else.
     std::vector<std::string> corpus;
     for (const Index c : split.seen) {
@@ -169,14 +212,15 @@ inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, c
                                                 .width = 128,
                                                 .depth = 2,
                                                 .heads = 4,
-                                                .embed = 256,
+                                                .embed = given ? given->embed : 256,
                                                 .dropout = 0.1};
-      tmor::models::SkeletonText<> model(
-          rng, task::encoder_config(o.size, 13, 2, o.input, text.embed, o.dropout), text);
+      Towers towers(rng, given ? *given : task::encoder_config(o.size, 13, 2, input, text.embed, o.dropout),
+                    text, o.instance > 0);
+      auto& model = towers.pair;
       parameters = tmor::parameter_count(model);
 
       auto pooled = [&](const std::vector<const Clip*>& which) {
-        return over_views(which, test_views(), o.input,
+        return over_views(which, test_views(), input,
                           [&](const task::Batch& b) { return model.skeleton(b.x, Context{}).pooled; });
       };
       auto unseen = [&](bool train_side, auto&& features) {
@@ -187,10 +231,21 @@ inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, c
       coordinates.add(probe_nearest(unseen(true, task::coordinate_features),
                                     unseen(false, task::coordinate_features), seed));
 
+      if (given) {
+        model.skeleton = std::get<tmor::models::Unik<>>(tmor::train::load_skeleton_model(o.init).encoder.net);
+        model.skeleton.config.dropout = model.skeleton.head.drop.p = o.dropout;
+        pretrained.add(probe(unseen(true, pooled), unseen(false, pooled), seed));
+      }
+
       tmor::data::Loader<CaptionedBatch> loader(
           std::ssize(split.seen_train),
           [&](const tmor::data::BatchPlan& plan) {
-            CaptionedBatch b{task::training_batch(split.seen_train, plan, o.input), {}};
+            CaptionedBatch b{task::training_batch(split.seen_train, plan, input), {}, {}};
+            if (o.instance > 0) {
+              auto other = plan;
+              other.seed ^= 0x5eed;
+              b.again = task::training_batch(split.seen_train, other, input);
+            }
             std::vector<std::string> captions;
             for (const Index i : plan.samples) {
               Rng draw = plan.rng(i).fork(1);
@@ -202,19 +257,22 @@ inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, c
             return b;
           },
           {.batch_size = o.batch, .drop_last = true, .seed = seed, .workers = 1});
-      tmor::optim::AdamW<> optimizer(tmor::parameters(model), {.lr = o.lr, .weight_decay = o.weight_decay});
+      tmor::optim::AdamW<> optimizer(tmor::parameters(towers), {.lr = o.lr, .weight_decay = o.weight_decay});
       const std::string folder =
           out.empty() ? out : tmor::detail::cat(out, "/split", number, "-seed", static_cast<Index>(seed));
-      tmor::train::Loop loop(model, optimizer, loader, rng,
+      tmor::train::Loop loop(towers, optimizer, loader, rng,
                              task::loop_options(o, loader, folder, o.validate_every));
       std::fprintf(stderr, "split %zu, seed %llu\n", number, static_cast<unsigned long long>(seed));
       task::stop_if_interrupted(loop.run([&](const CaptionedBatch& b, const Context& ctx) {
-        return model.loss(b.clips.x, b.captions, b.clips.labels, ctx);
+        if (o.instance <= 0) return model.loss(b.clips.x, b.captions, b.clips.labels, ctx);
+        const auto seen = model.skeleton(b.clips.x, ctx), again = model.skeleton(b.again.x, ctx);
+        return model.match(seen.embed, b.captions, b.clips.labels, ctx) +
+               towers.view_loss(seen.pooled, again.pooled) * o.instance;
       }));
 
       const tmor::optim::Ema<>::Use averaged(loop.ema());
       auto embedded = [&](const std::vector<const Clip*>& which) {
-        return over_views(which, test_views(), o.input,
+        return over_views(which, test_views(), input,
                           [&](const task::Batch& b) { return model.embed_clips(b.x, Context{}); });
       };
       auto by_prompts = [&](const std::vector<const Clip*>& which, const std::vector<Index>& classes) {
@@ -226,7 +284,7 @@ inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, c
         std::vector<Index> every = split.seen;
         every.insert(every.end(), split.unseen.begin(), split.unseen.end());
         tmor::train::SkeletonModel exported{
-            model.skeleton, {}, embed_classes(model, book, bpe, every), task::to_json(o.input)};
+            model.skeleton, {}, embed_classes(model, book, bpe, every), task::to_json(input)};
         for (const Index c : every)
           exported.classes.push_back(tmor::data::penn_actions()[static_cast<std::size_t>(c)]);
         tmor::train::save_skeleton_model(folder + "/skeleton.safetensors", exported);
@@ -242,6 +300,8 @@ inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, c
   r["prompt_seen"] = mean_and_error(prompt_seen);
   r["zero_shot"] = {{"unseen", mean_and_error(zero_shot)}, {"chance", 0.2}};
   r["baselines"] = {{"untrained", to_json(untrained)}, {"nearest_neighbour", to_json(coordinates)}};
+  if (given) r["baselines"]["pretrained"] = to_json(pretrained);
+  r["init"] = o.init.empty() ? Json() : Json(o.init);
   r["parameters"] = parameters;
   r["seed"] = o.common.seed;
   r["protocol"] =

@@ -100,6 +100,7 @@ int main(int argc, char** argv) {
     pretrain::add_options(program, o);
     program.parse(argc, argv);
     o.input.layout = o.source.layout;
+    o.input.dims = o.source.dims;
     o.source.seed = o.common.seed;
     std::optional<tmor::train::RunDir> folder;
     if (!o.common.out.empty()) folder.emplace(o.common.out, o.common.start(), program.config());

@@ -19,7 +19,7 @@ struct Settings {
   std::vector<std::string> data = {"synth"};
   std::string size = "tiny", encoder = "unik", model, contrast = "info_nce";
   task::SourceOptions source;
-  Index batch = 64, chunk = 0, eval_every = 0, vocab = 1000;
+  Index batch = 64, chunk = 0, features = 0, eval_every = 0, vocab = 1000;
   double lr = 2e-3, weight_decay = 0.05, clip = 1, ema = 0.998, frame = 0.2, video_text = 0.5;
   bool compare = false, no_eval = false;
   task::InputOptions input;
@@ -35,6 +35,8 @@ inline void add_options(cli::Program& p, Settings& o) {
            "of skeletons; others in their own sizes");
   p.option("--model", o.model, "JSON file of model settings that differ from --size");
   p.option("--layout", o.source.layout, "joints that the encoder reads");
+  p.option("--dims", o.source.dims, "coordinates of generated joints: 2, pixels, or 3, metres")
+      ->check(cli::in_range<Index>(2, 3));
   p.option("--frames", o.input.frames, "frames of a skeleton clip after resampling")
       ->check(cli::in_range<Index>(8, 1024));
   p.option("--synth-clips", o.source.synth_clips, "size of the generated set")
@@ -42,6 +44,11 @@ inline void add_options(cli::Program& p, Settings& o) {
   p.option("--video-frames", o.source.video_frames, "of a video; 0: no video tower")
       ->check(cli::in_range<Index>(0, 64));
   p.option("--side", o.source.side, "of a video frame, pixels")->check(cli::in_range<Index>(8, 1024));
+  p.option(
+       "--video-features", o.features,
+       "numbers of a stored frame feature (.features.npy of shards) that the video tower reads instead of "
+       "pixels; 0: pixels")
+      ->check(cli::in_range<Index>(0, 65536));
   p.option("--batch", o.batch, "samples a step")->check(cli::at_least<Index>(2));
   p.option("--chunk", o.chunk,
            "samples that the towers see at once (GradCache): a larger batch in the memory of this; 0: all")
@@ -71,12 +78,12 @@ inline void add_options(cli::Program& p, Settings& o) {
   p.add(o.common);
 }
 
-/// The towers of a size. `vocab` 0: no text tower; the encoder reads `in` of 2-D joints.
+/// The towers of a size. `vocab` 0: no text tower; the encoder reads `in` its joints.
 inline tmor::models::TriModalConfig model_config(const Settings& o, Index vocab) {
   const Index step = o.size == "tiny" ? 1 : o.size == "small" ? 2 : 4, w = 24 * step, embed = 128 * step;
   tmor::models::UnikConfig s;
   s.joints = tmor::joint_layout(o.source.layout)->size();
-  s.in_channels = o.input.streams.channels(2);
+  s.in_channels = o.input.streams.channels(o.source.dims);
   s.embed = embed;
   s.stages = {{w}, {w}, {2 * w, 2}, {2 * w}, {4 * w, 2}, {4 * w}};
   tmor::models::TriModalConfig c;
@@ -95,7 +102,8 @@ inline tmor::models::TriModalConfig model_config(const Settings& o, Index vocab)
     tmor::models::VideoConfig v;
     v.frames = o.source.video_frames;
     v.height = v.width = o.source.side;
-    v.patch = o.source.side % 12 == 0 ? 12 : 8;
+    v.patch = o.features > 0 ? 0 : o.source.side % 12 == 0 ? 12 : 8;
+    v.features = o.features;
     v.dim = 96 * step;
     v.depth = 2 * step;
     v.heads = 4;

@@ -126,8 +126,7 @@ inline tmor::models::SkeletonEncoder<> train_supervised(const task::Source& data
         std::vector<Index> labels;
         for (std::size_t i = 0; i < d.triplets.size(); ++i) {
           Rng r = d.rngs[i];
-          clips.push_back(
-              task::augmented(task::prepare(d.triplets[i].skeleton, o.input.layout), o.input, 0.5, r));
+          clips.push_back(task::augmented(task::prepare(d.triplets[i].skeleton, o.input), o.input, 0.5, r));
           labels.push_back(d.triplets[i].action);
         }
         return task::make_batch(clips, labels, o.input.streams);

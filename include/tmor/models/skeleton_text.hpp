@@ -46,8 +46,12 @@ template <class T = float, class Device = Cpu> struct SkeletonText {
   /// of one another, so that a caption that fits several clips is not called wrong for any.
   Tensor<T, Device> loss(const Tensor<T, Device>& x, const TextBatch<Device>& captions,
                          const Tensor<Index, Device>& group, const Context& ctx) const {
-    return loss::info_nce(embed_clips(x, ctx), embed_texts(captions, ctx),
-                          clamp(log_scale, -100, kMaxLogScale), group);
+    return match(skeleton(x, ctx).embed, captions, group, ctx);
+  }
+  /// The same for clips embedded already, (N, embed).
+  Tensor<T, Device> match(const Tensor<T, Device>& embed, const TextBatch<Device>& captions,
+                          const Tensor<Index, Device>& group, const Context& ctx) const {
+    return loss::info_nce(embed, embed_texts(captions, ctx), clamp(log_scale, -100, kMaxLogScale), group);
   }
 };
 
