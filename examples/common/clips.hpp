@@ -7,6 +7,7 @@
 
 #include "tmor/data/loader.hpp"
 #include "tmor/io/json.hpp"
+#include "tmor/metrics/classification.hpp"
 #include "tmor/skeleton/streams.hpp"
 #include "tmor/skeleton/transforms.hpp"
 
@@ -20,14 +21,16 @@ struct Clip {
   tmor::SkeletonSequence sequence;
   Index label = 0;
   bool train = false;
+  Index subject = -1;  ///< -1: not known
 };
 
 /// A data set of trimmed clips, ready for the network.
 struct ClipSet {
   std::vector<std::string> classes;
   std::vector<Clip> clips;
-  std::string name, poses,
-      split;  ///< "Penn Action", "manual 2-D poses (13 joints)", "official train/test flags"
+  std::string poses;     ///< "manual 2-D poses (13 joints)"
+  std::string protocol;  ///< what is measured, for the result
+  tmor::EmptyClass empty = tmor::EmptyClass::kSkip;
 
   const tmor::JointLayout& layout() const { return *clips.front().sequence.layout; }
   Index coordinates() const { return clips.front().sequence.channels; }
@@ -38,6 +41,8 @@ struct InputOptions {
   Index frames = 64;      ///< T of the network
   double crop_low = 0.6;  ///< shortest part of a clip that training sees
   double rotate = 0.25, scale = 0.2, shear = 0.15, noise = 0.01, joint_drop = 0.1;
+  double mirror =
+      0.5;  ///< probability, training; 0 where classes say left and right: then no test view is mirrored
   tmor::Streams streams{};
   std::string layout = "penn13";  ///< joints of the network's input
   Index dims = 2;                 ///< coordinates of a joint
@@ -131,7 +136,7 @@ inline Batch training_batch(const std::vector<const Clip*>& clips, const tmor::d
   for (Index i : plan.samples) {
     const Clip& c = *clips[static_cast<std::size_t>(i)];
     tmor::Rng rng = plan.rng(i);
-    s.push_back(augmented(c.sequence, o, 0.5, rng));
+    s.push_back(augmented(c.sequence, o, o.mirror, rng));
     labels.push_back(c.label);
   }
   return make_batch(s, labels, o.streams);
@@ -142,12 +147,12 @@ struct View {
   double start = 0, length = 1;  ///< fractions of the clip
   bool mirror = false;
 };
-/// The whole clip and its three overlapping 4/5 parts, each also mirrored.
-inline std::vector<View> test_views() {
+/// The whole clip and its three overlapping 4/5 parts, each also mirrored where training mirrors.
+inline std::vector<View> test_views(const InputOptions& o) {
   std::vector<View> v;
   for (const bool mirror : {false, true})
     for (const auto& [start, length] : {std::pair{0.0, 1.0}, {0.0, 0.8}, {0.1, 0.8}, {0.2, 0.8}})
-      v.push_back({start, length, mirror});
+      if (!mirror || o.mirror > 0) v.push_back({start, length, mirror});
   return v;
 }
 

@@ -1,13 +1,11 @@
 #pragma once
 /// Classification of trimmed clips: train with labels, measure once.
 
-#include "common/encoder.hpp"
+#include "common/pretrained.hpp"
 #include "common/training.hpp"
 #include "tmor/io/file.hpp"
 #include "tmor/losses/cross_entropy.hpp"
-#include "tmor/metrics/classification.hpp"
 #include "tmor/optim/adamw.hpp"
-#include "tmor/train/skeleton_model.hpp"
 
 namespace task {
 
@@ -90,15 +88,9 @@ inline Classifier new_classifier(Rng& rng, const ClipSet& set, const Training& o
   const Index joints = set.layout().size(), classes = std::ssize(set.classes);
   if (o.init.empty())
     return Classifier(rng, encoder_config(o.size, joints, set.coordinates(), in, 0, o.dropout), classes);
-  auto pretrained = tmor::train::load_skeleton_model(o.init);
-  const auto have = pretrained.encoder.config();
-  const Index channels = in.streams.channels(set.coordinates());
-  TMOR_CHECK(tmor::models::joints_of(have) == joints && tmor::models::channels_of(have) == channels,
-             "--init ", o.init, ": a model of ", tmor::models::joints_of(have), " joints and ",
-             tmor::models::channels_of(have), " channels; these clips have ", joints, " joints, which make ",
-             channels, " channels");
-  if (o.scratch) pretrained.encoder = tmor::models::SkeletonEncoder<>(rng, have);
-  return Classifier(rng, std::move(pretrained.encoder), o.dropout, classes);
+  auto pretrained = load_pretrained(o.init).encoder;
+  if (o.scratch) pretrained = tmor::models::SkeletonEncoder<>(rng, pretrained.config());
+  return Classifier(rng, std::move(pretrained), o.dropout, classes);
 }
 
 /// Trains one network on `in.streams`. @returns its class probabilities on the test side.
@@ -130,60 +122,90 @@ inline Tensor<> train_classifier(const ClipSet& set, const Sides& sides, const T
   figures["parameters"] = tmor::parameter_count(model);
   figures["loss"] = result.loss;
   const tmor::optim::Ema<>::Use averaged(loop.ema());
-  return class_probabilities(model, sides.test, test_views(), in);
+  return class_probabilities(model, sides.test, test_views(in), in);
 }
 
-inline Json accuracy_json(const Tensor<>& scores, const std::vector<Index>& labels) {
+inline Json accuracy_json(const Tensor<>& scores, const std::vector<Index>& labels, tmor::EmptyClass empty) {
   const auto a = tmor::eval::accuracy(scores, labels);
+  tmor::ConfusionMatrix m(scores.size(1));
+  m.add(scores.to_vector(), labels);
   return {{"top1", a.top1},
           {"top5", a.top5},
-          {"mean_class", a.mean_class},
+          {"mean_class", tmor::mean_class_accuracy(m, empty)},
           {"errors", std::lround((1 - a.top1) * static_cast<double>(labels.size()))}};
 }
 
-/// One network, or one for each stream of an ensemble.
-inline Json run_supervised(const ClipSet& set, const Training& o, const std::string& out) {
-  Sides sides = sides_of(set.clips, o.holdout);
-  sides.train = part_of(sides.train, std::ssize(set.classes), o.part, o.common.seed);
-  const auto labels = labels_of(sides.test);
-  auto streams = streams_of(o.stream);
-  InputOptions input = o.input;
+/// What is measured, and on how many clips of it.
+inline std::string protocol_text(const ClipSet& set, const Training& o, const std::string& how) {
+  return set.protocol + "; " + set.poses +
+         (o.holdout > 0 ? "; measured on every n-th training clip, held out; " : "; ") + how;
+}
+
+/// The streams that are trained: those of --stream, or what the model of --init reads.
+inline std::vector<std::pair<std::string, InputOptions>> inputs_of(const Training& o) {
   if (!o.init.empty()) {
-    const auto given = input_from_json(tmor::train::load_skeleton_model(o.init).input, o.init + ": input");
-    input.frames = given.frames;
-    streams = {{"pre-trained", given.streams}};
+    if (o.stream != "early") throw cli::UsageError("--stream: the model of --init has its own streams");
+    return {{"pre-trained", fine_tuning_input(o.input, load_pretrained(o.init).input)}};
   }
+  std::vector<std::pair<std::string, InputOptions>> out;
+  for (const auto& [name, streams] : streams_of(o.stream)) {
+    out.emplace_back(name, o.input);
+    out.back().second.streams = streams;
+  }
+  return out;
+}
+
+/// Trained networks' figures, and their mean probabilities on the test side.
+struct Supervised {
+  Json figures;
+  Tensor<> probabilities;  ///< (test clips, classes)
+};
+
+/// One network, or one for each stream of an ensemble.
+inline Supervised train_supervised(const ClipSet& set, const Sides& sides, const Training& o,
+                                   const std::string& out) {
+  const auto labels = labels_of(sides.test);
+  const auto inputs = inputs_of(o);
   Tensor<> sum;
   Json each = Json::object(), r;
-  for (const auto& [name, stream] : streams) {
-    InputOptions in = input;
-    in.streams = stream;
+  for (const auto& [name, in] : inputs) {
     Json figures;
-    const auto scores = train_classifier(
-        set, sides, o, in, out.empty() || streams.size() == 1 ? out : out + "/" + name, figures);
+    const auto scores = train_classifier(set, sides, o, in,
+                                         out.empty() || inputs.size() == 1 ? out : out + "/" + name, figures);
     sum = sum.defined() ? sum + scores : scores;
-    figures.update(accuracy_json(scores, labels));
-    if (streams.size() > 1) {
+    figures.update(accuracy_json(scores, labels, set.empty));
+    if (inputs.size() > 1) {
       std::fprintf(stderr, "%s: %s\n", name.c_str(), tmor::io::json_text(figures).c_str());
       each[name] = figures;
     } else {
       r = figures;
     }
   }
-  r.update(accuracy_json(sum, labels));
-  if (streams.size() > 1) r["streams"] = each;
-  if (!o.predictions.empty())
-    write_predictions(o.predictions, sides.test, sum * (1.0 / static_cast<double>(streams.size())));
+  r.update(accuracy_json(sum, labels, set.empty));
+  if (inputs.size() > 1) r["streams"] = each;
+  return {r, sum * (1.0 / static_cast<double>(inputs.size()))};
+}
+
+/// How `train_supervised` measures.
+inline std::string supervised_text(const Training& o) {
+  return tmor::detail::cat(o.stream == "ensemble"
+                               ? "joint, bone and motion networks, probabilities averaged over them and over "
+                               : "one model, probabilities averaged over ",
+                           test_views(o.input).size(),
+                           o.input.mirror > 0 ? " fixed views (4 crops x mirror)" : " fixed views (4 crops)");
+}
+
+inline Json run_supervised(const ClipSet& set, const Training& o, const std::string& out) {
+  Sides sides = sides_of(set.clips, o.holdout);
+  sides.train = part_of(sides.train, std::ssize(set.classes), o.part, o.common.seed);
+  auto [r, probabilities] = train_supervised(set, sides, o, out);
+  if (!o.predictions.empty()) write_predictions(o.predictions, sides.test, probabilities);
   r["n_train"] = sides.train.size();
   r["n_test"] = sides.test.size();
   r["seed"] = o.common.seed;
   r["init"] = o.init.empty() || o.scratch ? Json() : Json(o.init);
   r["part"] = o.part;
-  r["protocol"] = tmor::detail::cat(
-      set.name, ", ", set.poses, ", ", o.holdout > 0 ? "every n-th training clip held out" : set.split, ", ",
-      streams.size() > 1 ? "joint, bone and motion networks, probabilities averaged over them and over "
-                         : "one model, probabilities averaged over ",
-      test_views().size(), " fixed views (4 crops x mirror)");
+  r["protocol"] = protocol_text(set, o, supervised_text(o));
   return r;
 }
 

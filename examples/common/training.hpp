@@ -13,18 +13,43 @@ namespace task {
 
 struct Training {
   cli::Common common;
+  std::string data, protocol, measure = "test", mode = "supervised", captions, score;
   std::string size = "small", predictions, stream = "early", init;
-  bool scratch = false;
-  Index batch = 32, validate_every = 10;
+  bool scratch = false, allow_missing = false;
+  Index batch = 32, validate_every = 10, seeds = 1, store = 0;
   double lr = 3e-3, weight_decay = 0.05, dropout = 0.2, label_smoothing = 0.1, ema = 0.998, clip = 5,
          holdout = 0, part = 1;
   InputOptions input;
 };
 
-inline void add_options(cli::Program& p, Training& o) {
+/// `modes` besides those that every program has.
+inline void add_options(cli::Program& p, Training& o, const std::string& data,
+                        const std::vector<std::string>& more_modes = {}) {
+  p.option("--data", o.data, data)->required();
+  p.option("--protocol", o.protocol,
+           "name of a file in examples/protocols without .json, or a path: sides, classes, what is compared");
+  p.choice("--measure", o.measure, {"test", "validation"},
+           "what is measured; the validation part is then left out of training, and the test side not read");
+  std::vector<std::string> modes{"supervised", "linear", "fewshot", "zeroshot"};
+  modes.insert(modes.end(), more_modes.begin(), more_modes.end());
+  p.choice(
+      "--mode", o.mode, modes,
+      "train with labels (from --init: fine-tune), or measure the frozen encoder of --init: linear probe, "
+      "few-shot, zero-shot by prompts");
+  p.option("--captions", o.captions, "JSON file of prompts of the classes (zero-shot)");
+  p.option("--seeds", o.seeds, "runs, from --seed on; more than one: mean and deviation beside each figure")
+      ->check(cli::in_range<Index>(1, 1000));
+  p.option("--score", o.score,
+           "measure the predictions of this file (.gz too) under the protocol, without a model");
+  p.flag("--allow-missing", o.allow_missing,
+         "go on without the clips that have no poses (with --score: no scores): listed and counted");
+  p.option("--store", o.store, "frames of a clip that are kept at most, longer ones resampled; 0: all")
+      ->check(cli::at_least<Index>(0));
   p.choice("--size", o.size, {"tiny", "small", "base"}, "width of the encoder");
-  p.option("--init", o.init,
-           "skeleton.safetensors of a pre-trained model to start from; its size, streams and frames hold");
+  p.option(
+      "--init", o.init,
+      "pre-trained model: the folder of a run of pretrain, its model.safetensors or skeleton.safetensors; "
+      "its size, joints, streams and frames hold");
   p.flag("--scratch", o.scratch, "take size, streams and frames of --init, but no weights: what it is worth");
   p.option("--part", o.part,
            "train on this part of each class's training clips, drawn by --seed (supervised)")
@@ -45,6 +70,9 @@ inline void add_options(cli::Program& p, Training& o) {
   p.option("--scale", o.input.scale, "change of size at most, training")->check(cli::in_range(0.0, 0.9));
   p.option("--shear", o.input.shear, "at most, training")->check(cli::at_least(0.0));
   p.option("--noise", o.input.noise, "of coordinates, training")->check(cli::at_least(0.0));
+  p.option("--mirror", o.input.mirror,
+           "probability, training; 0, for classes that say left and right, keeps test views unmirrored too")
+      ->check(cli::in_range(0.0, 1.0));
   p.option("--joint-drop", o.input.joint_drop, "probability, training")->check(cli::in_range(0.0, 0.9));
   p.choice("--stream", o.stream, {"joint", "bone", "motion", "early", "ensemble"},
            "input: one stream, all three in one network, or a network for each with their probabilities "
@@ -53,7 +81,7 @@ inline void add_options(cli::Program& p, Training& o) {
       ->check(cli::in_range(0.0, 0.5));
   p.option("--validate-every", o.validate_every, "epochs")->check(cli::at_least<Index>(1));
   p.option("--predictions", o.predictions,
-           "write a line a test clip: its id and the probability of each class (supervised)");
+           "write a line a test clip: its id and the score of each class (not few-shot)");
   p.add(o.common);
 }
 

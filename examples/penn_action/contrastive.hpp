@@ -5,13 +5,11 @@
 #include <array>
 #include <set>
 
-#include "clips.hpp"
+#include "common/probes.hpp"
 #include "common/supervised.hpp"
 #include "common/texts.hpp"
 #include "settings.hpp"
-#include "tmor/eval/few_shot.hpp"
-#include "tmor/eval/linear_probe.hpp"
-#include "tmor/eval/nearest_neighbour.hpp"
+#include "tmor/data/penn_action.hpp"
 #include "tmor/text/prompt_file.hpp"
 
 namespace penn {
@@ -99,19 +97,7 @@ inline FrozenResult probe(const tmor::eval::Features& train, const tmor::eval::F
 /// One nearest neighbour in place of a fitted classifier.
 inline FrozenResult probe_nearest(const tmor::eval::Features& train, const tmor::eval::Features& test,
                                   std::uint64_t seed) {
-  const tmor::eval::NearestNeighbourOptions nearest{.k = 1, .by = tmor::eval::Nearness::kL2};
-  FrozenResult r;
-  r.linear = tmor::eval::nearest_neighbour(train, test, nearest).top1;
-  for (const Index k : {1, 2, 4, 8, 16}) {
-    tmor::eval::FewShotPoint p;
-    p.shots = k;
-    for (std::uint64_t s = 0; s < 5; ++s)
-      p.top1.push_back(tmor::eval::nearest_neighbour(
-                           tmor::eval::take(train, tmor::eval::draw_shots(train, k, seed + s)), test, nearest)
-                           .top1);
-    r.few_shot.push_back(p);
-  }
-  return r;
+  return {task::nearest(train, test).top1, task::nearest_few_shot(train, test, seed).points};
 }
 
 /// Figures of all splits and runs, gathered.
@@ -220,7 +206,7 @@ inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, c
       parameters = tmor::parameter_count(model);
 
       auto pooled = [&](const std::vector<const Clip*>& which) {
-        return over_views(which, test_views(), input,
+        return over_views(which, test_views(input), input,
                           [&](const task::Batch& b) { return model.skeleton(b.x, Context{}).pooled; });
       };
       auto unseen = [&](bool train_side, auto&& features) {
@@ -272,7 +258,7 @@ inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, c
 
       const tmor::optim::Ema<>::Use averaged(loop.ema());
       auto embedded = [&](const std::vector<const Clip*>& which) {
-        return over_views(which, test_views(), input,
+        return over_views(which, test_views(input), input,
                           [&](const task::Batch& b) { return model.embed_clips(b.x, Context{}); });
       };
       auto by_prompts = [&](const std::vector<const Clip*>& which, const std::vector<Index>& classes) {

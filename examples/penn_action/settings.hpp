@@ -6,17 +6,14 @@
 namespace penn {
 
 struct Settings : task::Training {
-  std::string data, mode = "supervised", captions, split = "all";
+  std::string split = "all";
   tmor::Index runs = 1;
   double describe = 0.6, instance = 0;
 };
 
 inline void add_options(cli::Program& p, Settings& o) {
-  p.option("--data", o.data, "folder with labels/*.mat in the official layout")->required();
-  p.choice("--mode", o.mode, {"supervised", "contrastive"}, "classification, or training against captions");
-  p.option("--captions", o.captions, "captions.json; default: the one beside the program's source");
   p.option("--describe", o.describe,
-           "share of captions that describe the motion instead of naming the action")
+           "share of captions that describe the motion instead of naming the action (contrastive)")
       ->check(cli::in_range(0.0, 1.0));
   p.option("--instance", o.instance,
            "weight of a contrast between two random views of each clip (contrastive); 0: none")
@@ -25,7 +22,8 @@ inline void add_options(cli::Program& p, Settings& o) {
   p.option("--runs", o.runs, "seeds a split, from --seed on (contrastive)")
       ->check(cli::at_least<tmor::Index>(1));
   o.common.epochs = 90;
-  task::add_options(p, o);
+  o.protocol = "penn-action";
+  task::add_options(p, o, "folder with labels/*.mat in the official layout", {"contrastive"});
 }
 
 }  // namespace penn

@@ -6,30 +6,15 @@
 /// A line of the file is `id step s_1 ... s_C` (detection) or `id s_1 ... s_C` (clips). Frame mAP is printed
 /// under every policy side by side: the same predictions differ by points between them.
 
-#include "common/cli.hpp"
-#include "tmor/eval/score.hpp"
+#include "common/protocols.hpp"
 
 using namespace tmor;
+using task::percent;
 
 namespace {
 
-std::string percent(const cli::Json& value) {
-  if (!value.is_number() || !is_finite(value.get<double>())) return "     -";
-  char text[32];
-  std::snprintf(text, sizeof text, "%6.2f", 100 * value.get<double>());
-  return text;
-}
-
 void print(const cli::Json& r) {
   std::fprintf(stderr, "%s\n\n", r["protocol"].get<std::string>().c_str());
-  if (!r.contains("policies")) {
-    std::fprintf(
-        stderr,
-        "top-1 %s %%, top-5 %s %%, mean over classes %s %% (chance %s %%), %d clips, %d without scores\n",
-        percent(r["top1"]).c_str(), percent(r["top5"]).c_str(), percent(r["mean_class"]).c_str(),
-        percent(r["chance"]).c_str(), r["samples"].get<int>(), r["missing"].get<int>());
-    return;
-  }
   std::fprintf(stderr, "%-20s %8s %8s %8s %10s\n", "policy", "mAP %", "WAP %", "chance %", "rows");
   for (const auto& [name, p] : r["policies"].items()) {
     const bool defined = p.contains("rows");
@@ -60,28 +45,16 @@ int main(int argc, char** argv) {
     program.add(common, false);
     program.parse(argc, argv);
 
-    std::string path = protocol;
-    if (!protocol.ends_with(".json")) {
-      path = folder + "/" + protocol + ".json";
-      if (!io::exists(path)) {
-        std::vector<std::string> names;
-        for (const auto& name : io::list_directory(folder))
-          if (name.ends_with(".json")) names.push_back(name.substr(0, name.size() - 5));
-        throw cli::UsageError("--protocol: no '" + protocol + "' in " + folder + "; did you mean '" +
-                              nearest_name(protocol, names) + "'?");
-      }
-    }
-    const auto p = eval::read_protocol(path);
-    const std::string text = eval::read_text_or_gzip(scores);
+    const auto p = task::find_protocol(protocol, "", folder);
     cli::Json result;
     if (p.frames) {
-      const auto given = eval::parse_frame_scores(text, scores, p.classes, p.steps);
+      const auto given =
+          eval::parse_frame_scores(eval::read_text_or_gzip(scores), scores, p.classes, p.steps);
       result = eval::score_frames(p, eval::test_timelines(p, data), given, allow_missing);
+      print(result);
     } else {
-      result = eval::score_clips(p, eval::test_labels(p, data),
-                                 eval::parse_clip_scores(text, scores, p.classes), allow_missing);
+      result = task::score_clip_file(p, data, scores, allow_missing);
     }
-    print(result);
     cli::print_result(result, common.json);
   });
 }

@@ -97,14 +97,11 @@ inline int nw_ucla_number(std::string_view id, std::size_t at, char letter) {
 
 }  // namespace detail
 
-/// The clip in the text of a file; `path` names it, in errors too. @throws IoError with file and place
-inline NwUclaClip parse_nw_ucla_clip(std::string_view text, const std::string& path) {
-  constexpr std::string_view kEnding = ".json";
+/// What a clip's name without its ending says. @throws IoError beginning with `where`
+inline NwUclaClip parse_nw_ucla_name(std::string_view id, const std::string& where) {
   NwUclaClip c;
-  c.id = path.substr(path.rfind('/') + 1);
-  TMOR_CHECK_IO(c.id.size() == 20 && c.id.ends_with(kEnding), path,
-                ": the name is not of the form a01_s01_e00_v01.json");
-  c.id.resize(c.id.size() - kEnding.size());
+  c.id = id;
+  TMOR_CHECK_IO(c.id.size() == 15, where, ": the name is not of the form a01_s01_e00_v01.json");
   const int action = detail::nw_ucla_number(c.id, 0, 'a');
   c.subject = detail::nw_ucla_number(c.id, 4, 's');
   c.repetition = detail::nw_ucla_number(c.id, 8, 'e');
@@ -113,9 +110,20 @@ inline NwUclaClip parse_nw_ucla_clip(std::string_view text, const std::string& p
   const auto known = std::find(std::begin(kActionIds), std::end(kActionIds), action);
   TMOR_CHECK_IO(c.id[3] == '_' && c.id[7] == '_' && c.id[11] == '_' && known != std::end(kActionIds) &&
                     c.subject >= 1 && c.subject <= 10 && c.repetition >= 0 && c.view >= 1 && c.view <= 3,
-                path,
+                where,
                 ": the name does not say an action, a subject, a repetition and a view of the data set");
   c.label = static_cast<int>(known - std::begin(kActionIds));
+  return c;
+}
+
+/// The clip in the text of a file; `path` names it, in errors too. @throws IoError with file and place
+inline NwUclaClip parse_nw_ucla_clip(std::string_view text, const std::string& path) {
+  constexpr std::string_view kEnding = ".json";
+  std::string_view name(path);
+  name.remove_prefix(path.rfind('/') + 1);
+  TMOR_CHECK_IO(name.ends_with(kEnding), path, ": the name is not of the form a01_s01_e00_v01.json");
+  name.remove_suffix(kEnding.size());
+  NwUclaClip c = parse_nw_ucla_name(name, path);
 
   const auto json = io::parse_json(text, path, {.max_bytes = std::size_t{1} << 24, .max_depth = 8});
   const auto id = io::json_at<std::string>(json, "file_name", path);

@@ -30,9 +30,10 @@ TMOR_BEGIN
 namespace data {
 
 struct PoseOptions {
-  float threshold = 0;                           ///< joints with a score not above this are missing
-  Index persons = 1;                             ///< kept at most: those of the highest sum of scores
-  Index channels = 2;                            ///< 3 reads depth where the format has it
+  float threshold = 0;       ///< joints with a score not above this are missing
+  Index persons = 1;         ///< kept at most: those of the highest sum of scores
+  Index channels = 2;        ///< 3 reads depth where the format has it
+  bool allow_empty = false;  ///< a file without any joint gives a sequence without any, instead of an error
   float fps = 0, width = 0, height = 0;          ///< passed on
   std::size_t max_bytes = std::size_t{1} << 28;  ///< of one file
 };
@@ -82,7 +83,7 @@ inline SkeletonSequence assemble_poses(std::vector<Pose> poses, const LayoutPtr&
       seen = true;
     }
   }
-  TMOR_CHECK_IO(seen, where, ": no joint of any person has a score above ", o.threshold);
+  TMOR_CHECK_IO(seen || o.allow_empty, where, ": no joint of any person has a score above ", o.threshold);
   s.check(where);
   return s;
 }

@@ -56,6 +56,14 @@ inline SkeletonSequence parse_uav_gesture_pose(std::string_view bytes, const std
   return s;
 }
 
+/// The subject of "S11_hover_HD". @throws IoError beginning with `where`
+inline int uav_gesture_subject(std::string_view id, const std::string& where) {
+  const auto end = id.find('_');
+  TMOR_CHECK_IO(id.starts_with('S') && end != id.npos, where, ": the name '", id.substr(0, 80),
+                "' does not begin as S11_");
+  return static_cast<int>(io::parse_integer(id.substr(1, end - 1), 1, 99, "the subject", where));
+}
+
 struct UavGestureDataset {
   std::vector<UavGestureClip> clips;  ///< by gesture, then id
   std::vector<std::string> skipped;   ///< why a file was left out; empty when strict
@@ -82,9 +90,7 @@ inline UavGestureDataset read_uav_gesture(const std::string& root, bool strict =
         c.id.resize(c.id.size() - 4);
         const auto middle = file.rfind('/', file.rfind('/') - 1), first = file.rfind('/', middle - 1);
         c.label = static_cast<int>(uav_gestures().at(file.substr(first + 1, middle - first - 1), file));
-        const auto end = c.id.find('_');
-        TMOR_CHECK_IO(c.id[0] == 'S' && end != c.id.npos, file, ": the name does not begin as S11_");
-        c.subject = static_cast<int>(io::parse_integer(c.id.substr(1, end - 1), 1, 99, "the subject", file));
+        c.subject = uav_gesture_subject(c.id, file);
         c.skeleton = parse_uav_gesture_pose(io::read_file(file, std::size_t{1} << 26), file);
         return c;
       },

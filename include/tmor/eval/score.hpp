@@ -6,8 +6,7 @@
 #include <map>
 
 #include "tmor/data/charades.hpp"
-#include "tmor/data/smarthome.hpp"
-#include "tmor/eval/protocol.hpp"
+#include "tmor/eval/clip_list.hpp"
 #include "tmor/eval/score_file.hpp"
 #include "tmor/eval/to_json.hpp"
 
@@ -22,28 +21,6 @@ inline std::vector<Timeline> test_timelines(const Protocol& p, const std::string
   auto set = data::read_annotations(path, p.classes);
   TMOR_CHECK_IO(!set.test.empty(), path, ": no video of the subset 'testing'");
   return std::move(set.test);
-}
-
-/// Label of every test clip by id. @throws IoError, Error for a protocol of detection.
-inline std::map<std::string, Index> test_labels(const Protocol& p, const std::string& root) {
-  TMOR_CHECK(!p.frames, "[test_labels] '", p.name, "' is a protocol of detection");
-  const auto classes = data::read_class_names(root + "/" + p.class_file, data::ClassCode::kNone);
-  TMOR_CHECK_IO(classes.size() == p.classes, root, "/", p.class_file, ": ", classes.size(),
-                " classes, the protocol '", p.name, "' has ", p.classes);
-  const std::string path = root + "/" + p.annotations;
-  std::map<std::string, Index> labels;
-  if (p.format == AnnotationFormat::kSmarthomeList) {
-    for (const auto& c : data::read_smarthome_list(path, classes).clips) labels.emplace(c.id, c.label);
-  } else {
-    const auto table = io::read_csv(path);
-    const auto id = table.column("id"), label = table.column("label");
-    for (std::size_t i = 0; i < table.rows.size(); ++i) {
-      const std::string where = tmor::detail::cat(path, ": line ", table.lines[i]);
-      TMOR_CHECK_IO(labels.emplace(table.rows[i][id], classes.at(table.rows[i][label], where)).second, where,
-                    ": the clip '", table.rows[i][id], "' is given twice");
-    }
-  }
-  return labels;
 }
 
 /// {"protocol", "map", "wap", "chance", "policies": {name: ...}} of scores of videos; the protocol's own
