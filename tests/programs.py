@@ -54,7 +54,7 @@ with tempfile.TemporaryDirectory() as folder:
     tmp = pathlib.Path(folder)
     first = run("pretrain", *small(), "--out", tmp / "a", "--compare", "--json")
     for part in (first, *first["comparisons"].values()):
-        for key in ("linear", "few_shot", "zero_shot", "retrieval", "detection"):
+        for key in ("fine_tune", "linear", "few_shot", "zero_shot", "retrieval", "detection"):
             check(key in part, f"{key} in metrics")
         check(set("1 4 16".split()) <= set(part["few_shot"]), "few-shot points")
         check(all(0 <= n <= 1000 for n in numbers_in(part["zero_shot"])), "zero-shot figures are numbers")

@@ -15,6 +15,8 @@
 #include "tmor/eval/nearest_neighbour.hpp"
 #include "tmor/eval/retrieval.hpp"
 #include "tmor/eval/zero_shot.hpp"
+#include "tmor/metrics/classification.hpp"
+#include "tmor/train/fine_tune.hpp"
 
 namespace task {
 
@@ -283,10 +285,41 @@ inline void probe_sections(const Candidate& m, const EvalSet& set, Json& j, Eval
   }
 }
 
+/// The encoder trained further with the labels of the trained actions' clips.
+inline Json fine_tune_section(const Candidate& m, const EvalSet& set) {
+  namespace synth = tmor::data::synth;
+  if (!m.encoder) return detail::no_tower("coordinates have no encoder to train");
+  const auto skeletons = set.train.skeletons();
+  const auto batch_of = [&](const tmor::data::BatchPlan& plan) {
+    std::vector<tmor::SkeletonSequence> clips;
+    std::vector<Index> labels;
+    for (const Index i : plan.samples) {
+      Rng rng = plan.rng(i);
+      clips.push_back(augmented(prepare(skeletons[static_cast<std::size_t>(i)], m.input), m.input, 0, rng));
+      labels.push_back(set.train.actions[static_cast<std::size_t>(i)]);
+    }
+    const auto b = make_batch(clips, labels, m.input.streams);
+    return tmor::train::LabelledClips{b.x, b.present, b.labels};
+  };
+  const tmor::train::FineTuneOptions o{.epochs = 10, .batch = 64, .quiet = true};
+  const auto tuned =
+      tmor::train::fine_tune(*m.encoder, synth::kTrainedActions, std::ssize(skeletons), batch_of, o);
+  const auto scores = detail::in_pieces(set.bodies.skeletons(), m.input,
+                                        [&](const Batch& b) { return tuned(b.x, Context{}, b.present); });
+  const auto a = tmor::eval::accuracy(scores, set.bodies.actions);
+  return {{"top1", a.top1},
+          {"mean_class", a.mean_class},
+          {"chance", 1.0 / static_cast<double>(synth::kTrainedActions)},
+          {"protocol", tmor::detail::cat("fine-tuning: the whole encoder and a linear layer trained on ",
+                                         skeletons.size(), " labelled clips, ", o.epochs,
+                                         " epochs; trained actions, unseen bodies and cameras")}};
+}
+
 /// All of it for one model.
 inline Json evaluate(const Candidate& m, const EvalSet& set, EvalDetails* details = nullptr) {
   Json j = Json::object();
   probe_sections(m, set, j, details);
+  j["fine_tune"] = fine_tune_section(m, set);
   j["detection"] = detection_section(m, set, details);
   if (m.towers && m.towers->net.text) {
     j["zero_shot"] = zero_shot_section(*m.towers, set, details);

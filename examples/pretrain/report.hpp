@@ -57,9 +57,11 @@ inline report::Html accuracy_table(const Json& r) {
   const auto chance = [](const Json& s) { return s["chance"].get<double>(); };
   report::Table t;
   t.title = "Classification and zero-shot";
-  t.protocol = r["linear"]["protocol"].get<std::string>() +
+  t.protocol = r["fine_tune"]["protocol"].get<std::string>() + ". " +
+               r["linear"]["protocol"].get<std::string>() +
                ". Zero-shot: " + r["zero_shot"]["unseen_combinations"]["protocol"].get<std::string>();
   t.columns = {
+      {.name = "Fine-tuned", .chance = chance(r["fine_tune"])},
       {.name = "Linear probe", .chance = chance(r["linear"])},
       {.name = "Few-shot, k = 1", .chance = chance(r["few_shot"])},
       {.name = "k = 4", .chance = chance(r["few_shot"])},
@@ -69,7 +71,7 @@ inline report::Html accuracy_table(const Json& r) {
       {.name = "Detection, frame mAP", .chance = chance(r["detection"])}};
   t.seeds = "few-shot: 5 draws; mean ± sample deviation";
   for (const auto& [title, m] : models_of(r)) {
-    report::Row row{title, {cell((*m)["linear"], "top1")}};
+    report::Row row{title, {cell((*m)["fine_tune"], "top1"), cell((*m)["linear"], "top1")}};
     for (const char* k : {"1", "4", "16"}) {
       const Json& p = (*m)["few_shot"][k];
       row.cells.emplace_back(p["mean"].get<double>(), p["std"].get<double>());

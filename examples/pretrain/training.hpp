@@ -116,7 +116,7 @@ inline tmor::models::SkeletonEncoder<> train_supervised(const task::Source& data
                                                         const tmor::models::SkeletonConfig& config,
                                                         const std::string& out) {
   Rng rng(o.common.seed);
-  task::Classifier model(rng, config, tmor::data::synth::kTrainedActions);
+  tmor::train::SkeletonClassifier<> model(rng, config, tmor::data::synth::kTrainedActions);
   const task::Mixture mixture({data});
   tmor::data::Loader<task::Batch> loader(
       mixture.size(),
@@ -135,7 +135,7 @@ inline tmor::models::SkeletonEncoder<> train_supervised(const task::Source& data
   tmor::optim::AdamW<> optimizer(tmor::parameters(model), {.lr = o.lr, .weight_decay = o.weight_decay});
   tmor::train::Loop loop(model, optimizer, loader, rng, task::loop_options(o, loader, out, 0, kWarmUp));
   task::stop_if_interrupted(loop.run([&](const task::Batch& b, const Context& ctx) {
-    return tmor::loss::cross_entropy(model(b, ctx), b.labels, {.label_smoothing = 0.1});
+    return tmor::loss::cross_entropy(model(b.x, ctx, b.present), b.labels, {.label_smoothing = 0.1});
   }));
   loop.ema().swap();
   return model.encoder;

@@ -1,0 +1,101 @@
+#pragma once
+/// @file fine_tune.hpp
+/// Fine-tuning: a skeleton encoder, pre-trained or not, trained further with labels, all of it and a linear
+/// layer on its pooled features.
+
+#include "tmor/losses/cross_entropy.hpp"
+#include "tmor/models/skeleton/encoder.hpp"
+#include "tmor/optim/adamw.hpp"
+#include "tmor/train/loop.hpp"
+
+TMOR_BEGIN
+namespace train {
+
+/// An encoder and a linear layer on its pooled features.
+template <class T = float, class Device = Cpu> struct SkeletonClassifier {
+  models::SkeletonEncoder<T, Device> encoder;
+  nn::Linear<T, Device> head;
+
+  SkeletonClassifier(Rng& rng, const models::SkeletonConfig& c, Index classes)
+      : encoder(rng, c), head(rng, encoder.width(), classes) {}
+  /// Starts from a pre-trained encoder, whose tensors it shares; its embedding is not needed.
+  SkeletonClassifier(Rng& rng, models::SkeletonEncoder<T, Device> pretrained, double dropout, Index classes)
+      : encoder(std::move(pretrained)), head(rng, encoder.width(), classes) {
+    encoder.remove_embedding(dropout);
+  }
+  static void visit(auto& self, auto&& v) {
+    v.module("encoder", self.encoder);
+    v.module("head", self.head);
+  }
+  /// Logits (N, classes) of clips (N, M, T, V, C); `present` (N, M) or undefined.
+  Tensor<T, Device> operator()(const Tensor<T, Device>& x, const Context& ctx,
+                               const Tensor<T, Device>& present = {}) const {
+    return head(encoder(x, ctx, present).pooled);
+  }
+};
+
+/// A copy that shares no tensor with `model`. Ties between parameters are not kept.
+template <class M> M deep_copy(const M& model) {
+  M copy = model;
+  visit_tensors(
+      copy,
+      [](const std::string&, auto& t, Decay) {
+        const bool trained = t.requires_grad();
+        t = clone(t.detach());
+        t.requires_grad_(trained);
+      },
+      [](const std::string&, auto& t) { t = clone(t.detach()); });
+  return copy;
+}
+
+/// N clips as the encoder reads them, and what they show.
+struct LabelledClips {
+  Tensor<> x;            ///< (N, M, T, V, C)
+  Tensor<> present;      ///< (N, M), or undefined: everyone is there
+  Tensor<Index> labels;  ///< (N,)
+};
+
+struct FineTuneOptions {
+  Index epochs = 20, batch = 32;
+  double lr = 2e-3, weight_decay = 0.05, label_smoothing = 0.1, dropout = 0.2;
+  double clip_norm = 5;     ///< 0: none
+  double ema_decay = 0.99;  ///< of the averaged parameters that are returned; 0: the last ones
+  double warm_up = 0.2;  ///< part of the run in which the rate rises, before it falls to zero along a cosine
+  std::uint64_t seed = 0;
+  bool quiet = false;  ///< nothing on standard error
+};
+
+/// Trains a copy of `encoder` with a new linear layer by AdamW, one cycle and cross-entropy. `samples` is how
+/// many there are to train on; `make(plan)` returns the `LabelledClips` of `plan.samples`, augmented by
+/// `plan.rng(i)`, and is called on a thread of its own. A run that SIGINT or SIGTERM ends throws Error.
+/// @throws Error for less than two classes, no samples, or a loss that is no longer finite.
+template <class Make>
+SkeletonClassifier<> fine_tune(const models::SkeletonEncoder<>& encoder, Index classes, Index samples,
+                               Make&& make, const FineTuneOptions& o = {}) {
+  TMOR_CHECK(classes >= 2, "[fine_tune] ", classes, " classes; there is nothing to tell apart");
+  Rng rng(o.seed);
+  SkeletonClassifier<> model(rng, deep_copy(encoder), o.dropout, classes);
+  set_trainable(model, true);
+  data::Loader<LabelledClips> loader(
+      samples, [&](const data::BatchPlan& plan) { return make(plan); },
+      {.batch_size = o.batch, .drop_last = samples > o.batch, .seed = o.seed, .workers = 1});
+  optim::AdamW<> optimizer(parameters(model), {.lr = o.lr, .weight_decay = o.weight_decay});
+  LoopOptions l;
+  l.epochs = o.epochs;
+  l.lr = o.lr;
+  l.clip_norm = o.clip_norm;
+  l.ema_decay = o.ema_decay;
+  l.validate_every = 0;
+  l.quiet = o.quiet;
+  l.schedule = optim::Schedule::one_cycle(total_steps(loader, l), o.warm_up);
+  Loop loop(model, optimizer, loader, rng, l);
+  const auto r = loop.run([&](const LabelledClips& b, const Context& ctx) {
+    return loss::cross_entropy(model(b.x, ctx, b.present), b.labels, {.label_smoothing = o.label_smoothing});
+  });
+  TMOR_CHECK(r.stopped_by == 0, "[fine_tune] stopped by signal ", r.stopped_by, " at step ", r.steps);
+  loop.ema().swap();
+  return model;
+}
+
+}  // namespace train
+TMOR_END
