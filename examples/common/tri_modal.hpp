@@ -97,7 +97,7 @@ inline Batch skeleton_batch(const std::vector<tmor::SkeletonSequence>& clips, co
   return make_batch(s, std::vector<Index>(s.size(), 0), in.streams);
 }
 
-/// Samples [begin, begin + n) of a batch, without the pairs it ignores.
+/// Samples [begin, begin + n) of a batch.
 inline tmor::models::TriBatch<> rows_of(const tmor::models::TriBatch<>& b, Index begin, Index n) {
   tmor::models::TriBatch<> out;
   const auto rows = [&](const auto& x) { return x.defined() ? tmor::narrow(x, 0, begin, n) : x; };
@@ -110,6 +110,7 @@ inline tmor::models::TriBatch<> rows_of(const tmor::models::TriBatch<>& b, Index
   out.features = rows(b.features);
   out.text = {rows(b.text.ids), rows(b.text.last)};
   out.group = rows(b.group);
+  out.kind = rows(b.kind);
   out.video_time = rows(b.video_time);
   out.has_skeleton = flags(b.has_skeleton);
   out.has_video = flags(b.has_video);
@@ -186,12 +187,7 @@ inline TriSamples training_triplets(const std::vector<tmor::data::Triplet>& trip
   }
   if (config.text && any(out.batch.has_text)) out.batch.text = tokens_of(texts, m.bpe, config.text->context);
   out.batch.group = Tensor<Index>::from(group);
-  auto ignore = Tensor<bool>::zeros({std::ssize(triplets), std::ssize(triplets)});
-  bool* to = ignore.mutable_data();
-  for (std::size_t i = 0; i < n; ++i)
-    for (std::size_t j = 0; j < n; ++j)
-      to[i * n + j] = kinds[i] >= 0 && kinds[i] == kinds[j] && group[i] != group[j];
-  out.batch.ignore = ignore;
+  out.batch.kind = Tensor<Index>::from(kinds);
   return out;
 }
 

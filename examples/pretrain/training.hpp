@@ -70,8 +70,7 @@ inline tmor::models::TriLoss<> loss_of(const tmor::models::TriModal<>& net, cons
   const Index n = std::ssize(b.has_skeleton);
   return tmor::train::grad_cache(
       net, (n + o.chunk - 1) / o.chunk,
-      [&](Index i) { return task::rows_of(b, i * o.chunk, std::min(o.chunk, n - i * o.chunk)); }, ctx,
-      b.ignore);
+      [&](Index i) { return task::rows_of(b, i * o.chunk, std::min(o.chunk, n - i * o.chunk)); }, ctx);
 }
 
 /// Trains the towers of `m`, which end as their averages. `validate()` is called every --eval-every epochs.

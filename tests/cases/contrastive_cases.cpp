@@ -1,5 +1,6 @@
 // Contrastive losses over embeddings of any length, and cosine similarity.
 #include "cases/table.hpp"
+#include "tmor/autograd/checkpoint.hpp"
 #include "tmor/losses/contrastive.hpp"
 #include "tmor/ops/similarity.hpp"
 
@@ -57,7 +58,81 @@ TEST_CASE("info_nce of embeddings of any length") {
   CHECK(loss::info_nce(a, a, s, Ti::from({5, 5, 5})).item() > loss::info_nce(a, a, s).item());
 }
 
-TEST_CASE("siglip: the table") {
+/// By the definition: `positive(i, j)`, and pairs that are asked.
+template <class Positive, class Asked>
+Array reference_siglip(const Arrays& in, const Positive& positive, const Asked& asked) {
+  const Index n = in[0].shape[0], dim = in[0].shape[1];
+  double y = 0;
+  for (Index i = 0; i < n; ++i)
+    for (Index j = 0; j < n; ++j) {
+      if (!positive(i, j) && !asked(i, j)) continue;
+      double t = in[3][0];
+      for (Index d = 0; d < dim; ++d) t += std::exp(in[2][0]) * in[0][i * dim + d] * in[1][j * dim + d];
+      y += std::log1p(std::exp(positive(i, j) ? -t : t)) / static_cast<double>(n);
+    }
+  return scalar(y);
+}
+
+TEST_CASE("siglip of blocks, groups and kinds: the table") {
+  for (const Index rows : {0, 1, 9}) {
+    CAPTURE(rows);
+    const tmor::detail::Restore<Index> forced(tmor::detail::forced_pair_rows(), rows);
+    const Options o{.ranges = {{-1, 1}, {-1, 1}, {1, 1.2}, {-3, -2}}};
+    row<4>(
+        "siglip", {{{1, 5}, {1, 5}, {}, {}}, {{7, 5}, {7, 5}, {1}, {}}, {{37, 5}, {37, 5}, {}, {1}}},
+        [](const auto& a, const auto& b, const auto& s, const auto& bias) { return siglip(a, b, s, bias); },
+        [](const Arrays& in) {
+          return reference_siglip(
+              in, [](Index i, Index j) { return i == j; }, [](Index, Index) { return true; });
+        },
+        o);
+    const auto ids = [](Index n) {
+      std::vector<std::int64_t> v;
+      for (Index i = 0; i < n; ++i) v.push_back(i * i % 5);
+      return v;
+    };
+    const auto kinds = [](Index n) {
+      std::vector<std::int64_t> v;
+      for (Index i = 0; i < n; ++i) v.push_back(i % 3 - 1);
+      return v;
+    };
+    row<4>(
+        "siglip, groups and kinds", {{{20, 3}, {20, 3}, {}, {}}},
+        [&](const auto& a, const auto& b, const auto& s, const auto& bias) {
+          return siglip(a, b, s, bias, beside(a, Ti::from(ids(20))), {}, beside(a, Ti::from(kinds(20))));
+        },
+        [&](const Arrays& in) {
+          return reference_siglip(
+              in, [](Index i, Index j) { return i * i % 5 == j * j % 5; },
+              [](Index i, Index j) { return i % 3 == 0 || i % 3 != j % 3; });
+        },
+        o);
+  }
+}
+
+TEST_CASE("siglip of a large batch holds a block of its logits only") {
+  constexpr Index n = 2500, dim = 8;
+  const auto a = Tf::full({n, dim}, 0.5f).requires_grad_(), b = Tf::full({n, dim}, 0.25f).requires_grad_();
+  tmor::reset_peak_memory();
+  const std::size_t before = tmor::memory_stats().in_use;
+  const auto y = siglip(a, b, Tf::scalar(0), Tf::scalar(-1));  // every logit is 0
+  CHECK(tmor::memory_stats().in_use - before < 64 * n);
+  backward(y);
+  CHECK(static_cast<double>(tmor::memory_stats().peak - before) < n * n * sizeof(float) / 2.0);
+  CHECK(static_cast<double>(y.item()) == doctest::Approx(2500 * std::log(2.0)).epsilon(1e-6));
+}
+
+TEST_CASE("siglip: wrong use") {
+  const auto a = Tf::zeros({3, 4}), s = Tf::scalar(0);
+  CHECK_THROWS_WITH_AS(siglip(a, Tf::zeros({2, 4}), s, s),
+                       "[siglip] a (3, 4) and b (2, 4) must be equal (n, dim) with n at least 1",
+                       tmor::ShapeError);
+  CHECK_THROWS_AS(siglip(a, a, s, Tf::zeros({2})), tmor::ShapeError);
+  CHECK_THROWS_AS(siglip(a, a, s, s, Ti::from({1, 2})), tmor::ShapeError);
+  CHECK_THROWS_AS(siglip(a, a, s, s, {}, {}, Ti::from({1, 2})), tmor::ShapeError);
+}
+
+TEST_CASE("loss::siglip: the table") {
   row<4>(
       "siglip", {{{6, 5}, {6, 5}, {}, {1}}},
       [](const auto& a, const auto& b, const auto& s, const auto& bias) {
@@ -75,7 +150,7 @@ TEST_CASE("siglip: the table") {
       });
 }
 
-TEST_CASE("siglip, some pairs ignored: the table") {
+TEST_CASE("loss::siglip, some pairs ignored: the table") {
   const auto ignored = [](Index k) { return k % 3 == 0 || k == 5; };  // the diagonal and equal ids stay
   row<4>(
       "siglip", {{{4, 5}, {4, 5}, {}, {1}}},

@@ -1,5 +1,6 @@
 // InfoNCE: rows of the op table with one and several positives, large scales, wrong use.
 #include "cases/table.hpp"
+#include "tmor/autograd/checkpoint.hpp"
 #include "tmor/ops/info_nce.hpp"
 
 using namespace table;
@@ -50,6 +51,9 @@ std::vector<std::int64_t> counted(Index n, Index groups) {
   for (Index i = 0; i < n; ++i) ids.push_back(i * i % groups - 3);
   return ids;
 }
+/// Rows of logits in a block for as long as it lives; 0: as many as the size says.
+using Blocks = tmor::detail::Restore<Index>;
+
 ShapeSets sizes(std::initializer_list<Index> list) {
   ShapeSets s;
   for (Index n : list) s.push_back({{n, 5}, {n, 5}, {}});
@@ -59,8 +63,12 @@ ShapeSets sizes(std::initializer_list<Index> list) {
 }  // namespace
 
 TEST_CASE("info_nce: the table") {
-  for (const double log_scale : {0.0, 2.0, 4.6}) {  // up to 100: the last does not fit one shift
+  // Scales up to 100: the last does not fit one shift. Then blocks of 1 and 9 rows.
+  for (const auto& [log_scale, rows] : std::vector<std::pair<double, Index>>{
+           {0.0, 0}, {2.0, 0}, {4.6, 0}, {1.0, 1}, {2.0, 9}, {4.6, 9}, {6.0, 9}}) {
+    const Blocks forced(tmor::detail::forced_pair_rows(), rows);
     CAPTURE(log_scale);
+    CAPTURE(rows);
     const Options o{.tol = log_scale > 4 ? 2e-5 : 2e-6,
                     .tol64 = 1e-12,
                     .ranges = {{-1, 1}, {-1, 1}, {log_scale, log_scale + 0.1}},
@@ -101,6 +109,22 @@ TEST_CASE("info_nce: the table") {
           return reference_info_nce(in, weights_of(counted(n, 5)), ignored(n));
         },
         o);
+    row<3>(
+        "info_nce of groups, other pairs of equal kinds ignored", sizes({7, 37}),
+        [](const auto& a, const auto& b, const auto& s) {
+          auto kinds = counted(a.size(0), 4);  // some are negative: of their own
+          return info_nce(a, b, s, beside(a, Ti::from(counted(a.size(0), 5))), {},
+                          beside(a, Ti::from(kinds)));
+        },
+        [](const Arrays& in) {
+          const Index n = in[0].shape[0];
+          const auto kinds = counted(n, 4);
+          std::vector<bool> ignore;
+          for (const auto i : kinds)
+            for (const auto j : kinds) ignore.push_back(i >= 0 && i == j);
+          return reference_info_nce(in, weights_of(counted(n, 5)), ignore);
+        },
+        o);
     const auto weights = [](Index n) {
       std::vector<double> w;
       for (Index i = 0; i < n; ++i)
@@ -109,7 +133,7 @@ TEST_CASE("info_nce: the table") {
       return w;
     };
     row<3>(
-        "info_nce of weights", sizes({7}),
+        "info_nce of weights", sizes({7, 20}),
         [&](const auto& a, const auto& b, const auto& s) {
           using T = typename std::remove_cvref_t<decltype(a)>::value_type;
           const auto w = weights(a.size(0));
@@ -133,13 +157,52 @@ TEST_CASE("info_nce of far apart logits is finite and right") {
   CHECK(static_cast<double>(a.grad().at({1, 0})) == doctest::Approx(1e4 / 4).epsilon(1e-4));
 }
 
+TEST_CASE("info_nce in blocks: far apart logits, and rows whose kind fills a block") {
+  const Blocks forced(tmor::detail::forced_pair_rows(), 2);
+  // The logits of the blocks are of very different size; pairs of the first four rows say nothing.
+  std::vector<double> v[2] = {{100, 90, 1, 2, -3, 0.5}, {1, -1, 2, 0.1, 5, 30}};
+  const auto kinds = Ti::from({7, 7, 7, 7, -1, -1});
+  for (const bool hidden : {false, true}) {
+    const auto a = Tensor<double>::from(v[0], {6, 1}).requires_grad_(),
+               b = Tensor<double>::from(v[1], {6, 1});
+    const auto y = info_nce(a, b, Tensor<double>::scalar(0), {}, {}, hidden ? kinds : Ti());
+    Arrays in{Array({6, 1}), Array({6, 1}), Array(Shape{})};
+    in[0].v = v[0];
+    in[1].v = v[1];
+    std::vector<bool> ignore;
+    for (Index i = 0; i < 36; ++i) ignore.push_back(hidden && i / 6 < 4 && i % 6 < 4);
+    CHECK(y.item() ==
+          doctest::Approx(reference_info_nce(in, weights_of({0, 1, 2, 3, 4, 5}), ignore)[0]).epsilon(1e-12));
+    backward(y);
+    for (const double g : a.grad().to_vector()) CHECK(std::isfinite(g));
+  }
+  const auto bad = Tf::from({1, NAN, 2, 3}, {4, 1});
+  CHECK(std::isnan(info_nce(bad, Tf::ones({4, 1}), Tf::scalar(0)).item()));
+}
+
 TEST_CASE("info_nce may be differentiated again when the graph is kept, and scales with what arrives") {
-  const auto a = Tf::from({1, 2, 0, 1}, {2, 2}).requires_grad_(), b = Tf::from({1, 0, 0, 1}, {2, 2});
-  const auto y = info_nce(a, b, Tf::scalar(0.5f));
-  backward(y, {.keep_graph = true});
-  const auto once = a.grad().to_vector();
-  backward(y, Tf::scalar(2));
-  for (std::size_t i = 0; i < 4; ++i) CHECK(a.grad().to_vector()[i] == doctest::Approx(3 * once[i]));
+  for (const Index rows : {0, 1}) {
+    const Blocks forced(tmor::detail::forced_pair_rows(), rows);
+    const auto a = Tf::from({1, 2, 0, 1}, {2, 2}).requires_grad_(), b = Tf::from({1, 0, 0, 1}, {2, 2});
+    const auto y = info_nce(a, b, Tf::scalar(0.5f));
+    backward(y, {.keep_graph = true});
+    const auto once = a.grad().to_vector();
+    backward(y, Tf::scalar(2));
+    for (std::size_t i = 0; i < 4; ++i) CHECK(a.grad().to_vector()[i] == doctest::Approx(3 * once[i]));
+  }
+}
+
+TEST_CASE("info_nce of a large batch holds a block of its logits only, in both passes") {
+  constexpr Index n = 2500, dim = 8;
+  const auto a = Tf::full({n, dim}, 0.5f).requires_grad_(), b = Tf::full({n, dim}, 0.25f).requires_grad_();
+  tmor::reset_peak_memory();
+  const std::size_t before = tmor::memory_stats().in_use;
+  const auto y = info_nce(a, b, Tf::scalar(0));
+  CHECK(tmor::memory_stats().in_use - before < 64 * n);  // vectors
+  backward(y);
+  const auto peak = static_cast<double>(tmor::memory_stats().peak - before);
+  CHECK(peak < n * n * sizeof(float) / 2.0);
+  CHECK(static_cast<double>(y.item()) == doctest::Approx(std::log(2500.0)).epsilon(1e-6));
 }
 
 TEST_CASE("info_nce gives the same bits with any number of threads") {
@@ -149,12 +212,16 @@ TEST_CASE("info_nce gives the same bits with any number of threads") {
   std::vector<float> first;
   for (const int threads : {1, 2, 5}) {
     tmor::set_num_threads(threads);
-    const auto a = Tf::from(v, {300, 16}).requires_grad_(), s = Tf::scalar(2).requires_grad_();
-    const auto y = info_nce(a, Tf::from(v, {300, 16}), s);
-    backward(y);
-    auto got = a.grad().to_vector();
-    got.push_back(y.item());
-    got.push_back(s.grad().item());
+    std::vector<float> got;
+    for (const Index rows : {0, 70}) {
+      const Blocks forced(tmor::detail::forced_pair_rows(), rows);
+      const auto a = Tf::from(v, {300, 16}).requires_grad_(), b = Tf::from(v, {300, 16}).requires_grad_(),
+                 s = Tf::scalar(2).requires_grad_();
+      const auto y = info_nce(a, b, s);
+      backward(y);
+      for (const auto& t : {a.grad(), b.grad(), s.grad(), y.detach()})
+        for (const float x : t.to_vector()) got.push_back(x);
+    }
     if (first.empty()) first = got;
     CHECK(got == first);
   }

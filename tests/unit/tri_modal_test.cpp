@@ -139,6 +139,22 @@ TEST_CASE("TriModal: every pair learns from the samples that have both") {
         doctest::Approx(loss::info_nce(pick(v, {2, 3}), pick(t, {2, 3}), net.vt.log_scale).item())
             .epsilon(1e-4));
 
+  // Kinds leave out the same pairs as a table of them.
+  auto kinds = b;
+  kinds.kind = Tensor<Index>::from({-1, 4, 9, 4, -1, 9});
+  for (const auto& [i, j] : {std::pair{1, 3}, {3, 1}, {2, 5}, {5, 2}}) ignored[i * 6 + j] = true;
+  b.ignore = Tensor<bool>::from_pointer(ignored, {6, 6});
+  for (const auto contrast : {models::Contrast::info_nce, models::Contrast::siglip}) {
+    auto c = tiny_tri_modal();
+    c.loss.contrast = contrast;
+    Rng init(8);
+    const models::TriModal<> tables(init, c);
+    CHECK(tables.loss(b, Context{}).total.item() == tables.loss(kinds, Context{}).total.item());
+    kinds.kind = {};
+    CHECK(tables.loss(b, Context{}).total.item() != tables.loss(kinds, Context{}).total.item());
+    kinds.kind = Tensor<Index>::from({-1, 4, 9, 4, -1, 9});
+  }
+
   // What a sample has not is never looked at, whatever stands there.
   auto other = b;
   other.skeleton = clone(b.skeleton);

@@ -114,18 +114,21 @@ template <class T> struct PutStrided {
   T* p;
   Index row, column;
   Nest<1> batch;
+  T beta;  ///< of what was there
   TMOR_HD void put(Index z, Index i, Index j, T v) const {
     Index at[1] = {};
     batch.add_offsets(z, at);
-    p[at[0] + i * row + j * column] = v;
+    T& c = p[at[0] + i * row + j * column];
+    c = beta == T(0) ? v : v + beta * c;
   }
 };
 
 }  // namespace cuda
 
-/// C = A B over broadcast batches.
+/// C = A B + beta C over broadcast batches.
 template <class T>
-void run_matmul(Cuda, const Tensor<T, Cuda>& c, const Tensor<T, Cuda>& a, const Tensor<T, Cuda>& b) {
+void run_matmul(Cuda, const Tensor<T, Cuda>& c, const Tensor<T, Cuda>& a, const Tensor<T, Cuda>& b,
+                std::type_identity_t<T> beta = 0) {
   const auto leading = [](const Shape& s) {
     Shape out;
     for (int d = 0; d + 2 < s.rank(); ++d) out.push_back(s[d]);
@@ -139,7 +142,7 @@ void run_matmul(Cuda, const Tensor<T, Cuda>& c, const Tensor<T, Cuda>& a, const 
   };
   const Index m = c.size(-2), n = c.size(-1), k = a.size(-1);
   const cuda::GemmSize size(m * n == 0 ? 0 : c.numel() / (m * n), m, n, k);
-  const cuda::PutStrided<T> put{c.mutable_data(), c.stride(-2), c.stride(-1), batch(c)};
+  const cuda::PutStrided<T> put{c.mutable_data(), c.stride(-2), c.stride(-1), batch(c), beta};
   const auto with_b = [&](const auto& left) {
     if (b.stride(-1) == 1) {
       cuda::gemm<T>("matmul", left, cuda::Matrix<T, true>{b.data(), b.stride(-2), b.stride(-1), batch(b)},

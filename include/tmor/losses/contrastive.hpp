@@ -1,11 +1,11 @@
 #pragma once
 /// @file contrastive.hpp
-/// Contrastive losses of two sets of embeddings (n, dim) of which row i belongs to row i: InfoNCE
-/// (ops/info_nce.hpp does the work) and SigLIP. Embeddings are normalised here.
+/// Contrastive losses of two sets of embeddings (n, dim) of which row i belongs to row i: InfoNCE and SigLIP
+/// (ops/info_nce.hpp and ops/siglip.hpp do the work). Embeddings are normalised here.
 
-#include "tmor/ops/index.hpp"
 #include "tmor/ops/info_nce.hpp"
 #include "tmor/ops/norm.hpp"
+#include "tmor/ops/siglip.hpp"
 
 TMOR_BEGIN
 namespace loss {
@@ -31,48 +31,35 @@ Tensor<bool, Device> similar_pairs(const Tensor<T, Device>& x, double threshold 
 }
 
 /// Symmetric InfoNCE of cosine similarities times e^log_scale. Rows with equal `ids` (n,), where given, are
-/// all each other's positives; pairs where `ignore` (n, n) holds, and which are no positives, take no part.
-/// @throws ShapeError when a and b are not equal (n, dim), ids not (n,) or ignore not (n, n).
+/// all each other's positives; pairs where `ignore` (n, n) holds, or of equal `kinds` (n,) >= 0, and which
+/// are no positives, take no part.
+/// @throws ShapeError when a and b are not equal (n, dim), ids or kinds not (n,), or ignore not (n, n).
 template <class T, class Device>
 Tensor<T, Device> info_nce(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
                            const Tensor<param_t<T>, Device>& log_scale,
                            const Tensor<std::int64_t, Device>& ids = {},
-                           const Tensor<bool, Device>& ignore = {}) {
-  tmor::detail::check_info_nce(a, b, log_scale);
-  const auto x = l2_normalize(a), y = l2_normalize(b);
-  if (ignore.defined())
-    return tmor::info_nce(x, y, log_scale, ids.defined() ? ids : arange<std::int64_t, Device>(a.size(0)),
-                          ignore);
-  return ids.defined() ? tmor::info_nce(x, y, log_scale, ids) : tmor::info_nce(x, y, log_scale);
+                           const Tensor<bool, Device>& ignore = {},
+                           const Tensor<std::int64_t, Device>& kinds = {}) {
+  tmor::detail::check_pairs("info_nce", a, b, log_scale);
+  return tmor::info_nce(l2_normalize(a), l2_normalize(b), log_scale, ids, ignore, kinds);
 }
 
 /// Where SigLIP starts its log-scale and bias (Zhai et al. 2023): ln 10 and -10.
 inline constexpr double kInitialSiglipLogScale = 2.302585092994046;
 inline constexpr double kInitialSiglipBias = -10;
 
-/// SigLIP (Zhai et al. 2023): every pair is a question of its own, 1/n sum_ij softplus(-z_ij (e^log_scale
-/// cos_ij + bias)) with z = 1 for positives (i == j, or equal `ids` where given) and -1 for the rest; pairs
-/// where `ignore` (n, n) holds, and which are no positives, are not asked. log_scale and bias are single
-/// numbers.
-/// @throws ShapeError when a and b are not equal (n, dim), ids not (n,) or ignore not (n, n).
+/// SigLIP (ops/siglip.hpp) of cosine similarities times e^log_scale, plus bias. Rows with equal `ids` (n,),
+/// where given, are all each other's positives; pairs where `ignore` (n, n) holds, or of equal `kinds` (n,)
+/// >= 0, and which are no positives, are not asked.
+/// @throws ShapeError when a and b are not equal (n, dim), ids or kinds not (n,), or ignore not (n, n).
 template <class T, class Device>
 Tensor<T, Device> siglip(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
-                         const Tensor<T, Device>& log_scale, const Tensor<T, Device>& bias,
+                         const Tensor<param_t<T>, Device>& log_scale, const Tensor<param_t<T>, Device>& bias,
                          const Tensor<std::int64_t, Device>& ids = {},
-                         const Tensor<bool, Device>& ignore = {}) {
-  tmor::detail::check_info_nce(a, b, log_scale);
-  TMOR_CHECK_SHAPE(bias.numel() == 1, "[siglip] bias must be one number, got ", bias.shape());
-  const Index n = a.size(0);
-  const auto of = ids.defined() ? ids : arange<std::int64_t, Device>(n);
-  TMOR_CHECK_SHAPE(of.shape() == Shape{n}, "[siglip] ids ", of.shape(), " for ", n, " pairs");
-  TMOR_CHECK_SHAPE(!ignore.defined() || ignore.shape() == (Shape{n, n}), "[siglip] ignored pairs ",
-                   ignore.defined() ? ignore.shape() : Shape{}, " for ", n, " pairs");
-  const auto positive = equal(of.as_strided({n, 1}, {of.stride(0), 0}, 0), of);
-  const auto z = to<T>(positive) * 2 - 1;
-  const auto cosine = matmul(l2_normalize(a), transpose(l2_normalize(b), 0, 1));
-  auto terms = softplus(-z * (cosine * exp(reshape(log_scale, {})) + reshape(bias, {})));
-  if (ignore.defined()) terms = terms * maximum(to<T>(positive), to<T>(logical_not(ignore)));
-  return sum(terms) / static_cast<double>(n);
+                         const Tensor<bool, Device>& ignore = {},
+                         const Tensor<std::int64_t, Device>& kinds = {}) {
+  tmor::detail::check_pairs("siglip", a, b, log_scale);
+  return tmor::siglip(l2_normalize(a), l2_normalize(b), log_scale, bias, ids, ignore, kinds);
 }
 
 }  // namespace loss

@@ -30,7 +30,7 @@ template <class T, class Device>
 Tensor<T, Device> frame_info_nce(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
                                  const Tensor<param_t<T>, Device>& log_scale, const Moments& m,
                                  Index block = 512) {
-  tmor::detail::check_info_nce(a, b, log_scale);
+  tmor::detail::check_pairs("frame_info_nce", a, b, log_scale);
   const Index rows = a.size(0);
   TMOR_CHECK_SHAPE(std::ssize(m.clip) == rows && std::ssize(m.group) == rows && std::ssize(m.place) == rows,
                    "[frame_info_nce] ", m.clip.size(), " clips, ", m.group.size(), " groups, ",

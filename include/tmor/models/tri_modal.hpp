@@ -4,6 +4,7 @@
 /// lack any modality of any sample: each pair of towers learns from the samples that have both. At inference
 /// the skeleton tower works alone.
 
+#include <algorithm>
 #include <optional>
 
 #include "tmor/losses/frame.hpp"
@@ -43,6 +44,8 @@ template <class T = float, class Device = Cpu> struct TriBatch {
   TextBatch<Device> text;       ///< (N, L)
   Tensor<Index, Device> group;  ///< (N,): samples with equal numbers >= 0 are each other's positives
                                 ///  (equal captions or classes); undefined or negative: of its own
+  Tensor<Index, Device> kind;   ///< (N,): samples of equal kinds >= 0 that are no positives are no negatives
+                                ///  either (the same action in other words); or undefined
   std::vector<bool> has_skeleton, has_video, has_text;  ///< N each; empty: all that the tensors are there for
   Tensor<bool, Device>
       ignore;  ///< (N, N): pairs that are no negatives (near-duplicate captions); or undefined
@@ -53,7 +56,7 @@ template <class T = float, class Device = Cpu> struct TriBatch {
 /// What a loss must know of the samples besides their embeddings.
 template <class Device = Cpu> struct TriTargets {
   std::vector<Index> skeleton, video, text;  ///< samples that have each, in order
-  std::vector<Index> group;                  ///< of every sample; negative: of its own
+  std::vector<Index> group, kind;            ///< of every sample; negative: of its own
   Tensor<bool, Device> ignore;               ///< (N, N) or undefined
   std::vector<float> video_time;             ///< F a sample that has a video
   Index size() const { return std::ssize(group); }
@@ -213,6 +216,7 @@ template <class T = float, class Device = Cpu> struct TriModal {
     same(clip.defined(), first(clip), "videos");
     same(b.text.ids.defined(), first(b.text.ids), "texts");
     same(b.group.defined(), first(b.group), "groups");
+    same(b.kind.defined(), first(b.kind), "kinds");
     TMOR_CHECK_SHAPE(n > 0, "[TriBatch] no samples");
     TMOR_CHECK_SHAPE(!b.ignore.defined() || b.ignore.shape() == (Shape{n, n}), "[TriBatch] ignored pairs ",
                      b.ignore.defined() ? b.ignore.shape() : Shape{}, " for ", n, " samples");
@@ -228,7 +232,11 @@ template <class T = float, class Device = Cpu> struct TriModal {
     t.skeleton = having(b.has_skeleton, b.skeleton.defined(), "has_skeleton");
     t.video = having(b.has_video, clip.defined(), "has_video");
     t.text = having(b.has_text, b.text.ids.defined(), "has_text");
-    t.group = b.group.defined() ? b.group.to_vector() : std::vector<Index>(static_cast<std::size_t>(n), -1);
+    const auto numbers = [n](const Tensor<Index, Device>& x) {
+      return x.defined() ? x.to_vector() : std::vector<Index>(static_cast<std::size_t>(n), -1);
+    };
+    t.group = numbers(b.group);
+    t.kind = numbers(b.kind);
     t.ignore = b.ignore;
     if (clip.defined()) {
       const Index f = clip.size(1);
@@ -259,6 +267,7 @@ template <class T = float, class Device = Cpu> struct TriModal {
       append(all.video, p.video);
       append(all.text, p.text);
       all.group.insert(all.group.end(), p.group.begin(), p.group.end());
+      all.kind.insert(all.kind.end(), p.kind.begin(), p.kind.end());
       all.video_time.insert(all.video_time.end(), p.video_time.begin(), p.video_time.end());
     }
     const Index n = all.size();
@@ -336,11 +345,11 @@ template <class T = float, class Device = Cpu> struct TriModal {
   static Tensor<S, Device> pick(const Tensor<S, Device>& x, const std::vector<Index>& at, Index dim = 0) {
     return std::ssize(at) == x.size(dim) ? x : index_select(x, dim, Tensor<Index, Device>::from(at));
   }
-  /// Groups of samples, those of their own told apart by their places.
-  static std::vector<Index> groups(const std::vector<Index>& samples, const TriTargets<Device>& t) {
+  /// Groups or kinds of samples, those of their own told apart by their places.
+  static std::vector<Index> labels(const std::vector<Index>& of, const std::vector<Index>& samples) {
     std::vector<Index> out;
     for (const Index i : samples) {
-      const Index g = t.group[static_cast<std::size_t>(i)];
+      const Index g = of[static_cast<std::size_t>(i)];
       out.push_back(g < 0 ? -1 - i : g);
     }
     return out;
@@ -351,12 +360,15 @@ template <class T = float, class Device = Cpu> struct TriModal {
     if (!s.log_scale.defined()) return {};
     const Both w = both(of_a, of_b);
     if (w.sample.size() < 2) return {};
-    const auto ids = Tensor<Index, Device>::from(groups(w.sample, t));
+    const auto ids = Tensor<Index, Device>::from(labels(t.group, w.sample));
+    const bool alike = std::any_of(t.kind.begin(), t.kind.end(), [](Index k) { return k >= 0; });
+    const auto kinds =
+        alike ? Tensor<Index, Device>::from(labels(t.kind, w.sample)) : Tensor<Index, Device>();
     const auto ignore = t.ignore.defined() ? pick(pick(t.ignore, w.sample), w.sample, 1) : t.ignore;
     const Tn x = pick(a, w.a), y = pick(b, w.b);
     if (config.loss.contrast == Contrast::siglip)
-      return loss::siglip(x, y, to<T>(s.log_scale), to<T>(s.bias), ids, ignore);
-    return loss::info_nce(x, y, s.log_scale, ids, ignore);
+      return loss::siglip(x, y, s.log_scale, s.bias, ids, ignore, kinds);
+    return loss::info_nce(x, y, s.log_scale, ids, ignore, kinds);
   }
 
   Tn moments(const TriEmbeddings<T, Device>& e, const TriTargets<Device>& t) const {
@@ -364,7 +376,7 @@ template <class T = float, class Device = Cpu> struct TriModal {
     const Both w = both(t.skeleton, t.video);
     if (w.sample.empty()) return {};
     const Index f = e.video_tokens.size(1), n = std::ssize(w.sample);
-    const auto group = groups(w.sample, t);
+    const auto group = labels(t.group, w.sample);
     std::vector<float> times;
     std::vector<Index> shown;  // frames whose time the skeleton clip covers
     loss::Moments m;

@@ -5,9 +5,10 @@
 ///
 /// Pass 1 embeds the batch chunk by chunk without tape. The loss of all embeddings gives their gradients.
 /// Pass 2 embeds each chunk again, on the tape and with the same random draws, and sends its share of those
-/// gradients back. What is held at once: the embeddings and their gradients, what the loss itself needs
-/// (n x n numbers for n samples with InfoNCE), and the tape of one chunk. Batch norms see chunks, in both
-/// passes, and update their running statistics in the first.
+/// gradients back. What is held at once: during a pass the embeddings, or their gradients, and the tape of
+/// one chunk; between the passes both and what the loss itself needs (a block of its logits:
+/// ops/pair_blocks.hpp). Batch norms see chunks, in both passes, and update their running statistics in the
+/// first.
 
 #include <vector>
 
@@ -55,6 +56,8 @@ auto grad_cache(Index chunks, const Embed& embed, const Loss& loss, const Contex
     parts[k].clear();
   }
   auto result = loss(std::as_const(all));
+  for (auto& t : all)
+    if (t.defined()) t = t.grad();  // the embeddings themselves are needed no longer
 
   tmor::detail::Restore<bool> second(tmor::detail::replaying_flag(), true);
   std::vector<Index> begin(all.size(), 0);
@@ -68,9 +71,8 @@ auto grad_cache(Index chunks, const Embed& embed, const Loss& loss, const Contex
       const Index n = rows[k][static_cast<std::size_t>(i)], from = begin[k];
       begin[k] += n;
       if (n == 0 || !needs_grad(e[k])) continue;
-      const auto gradient = all[k].grad();
-      if (!gradient.defined()) continue;
-      const auto dot = sum(e[k] * narrow(gradient, 0, from, n));
+      if (!all[k].defined()) continue;
+      const auto dot = sum(e[k] * narrow(all[k], 0, from, n));
       share = share.defined() ? share + dot : dot;
     }
     if (share.defined()) backward(share);
@@ -97,7 +99,7 @@ models::TriLoss<T, Device> grad_cache(const models::TriModal<T, Device>& model, 
     const auto t = Model::join(targets, ignore);
     models::TriLoss<T, Device> out;
     model.each_part({e[0], e[1], e[2], e[3], e[4]}, t, out, [&](const Tensor<T, Device>& weighted) {
-      backward(weighted);  // each part by itself: only one n x n block at a time
+      backward(weighted);  // each part by itself: only one block of logits at a time
       const auto v = weighted.detach();
       out.total = out.total.defined() ? out.total + v : v;
     });

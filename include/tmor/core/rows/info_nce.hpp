@@ -1,58 +1,63 @@
 #pragma once
 /// @file info_nce.hpp
-/// The symmetric contrastive loss of a square matrix of logits S (n, n), in three passes over it. With the
-/// target Q, row and column masses r and c, and P, P' the softmax of the rows and of the columns of S:
+/// The symmetric contrastive loss of a square matrix of logits S (n, n), of which a block of rows is in
+/// memory at a time. With the target Q, row and column masses r and c, and P, P' the softmax of the rows and
+/// of the columns of S:
 ///
 ///     loss  = 1/n sum_i (r_i lse(row i) + c_i lse(column i)) / 2 - 1/n sum_ij Q_ij S_ij,
 ///     dS_ij = 1/n ((r_i P_ij + c_j P'_ij) / 2 - Q_ij).
 ///
-/// Rows and columns share one exponential, e^(S - top), top the largest logit, as long as every row and
-/// column has a logit near enough to it; where one has not (a scale of 100 can do that) each uses its own
-/// maximum.
+/// Rows of a block are whole; what its columns add up to is merged with the blocks before (a shift and a sum
+/// of e^(S - shift) each). Rows and columns share one exponential, e^(S - top), top the largest logit, as
+/// long as every row and column has a logit near enough to it; where one has not (a scale of 100 can do that)
+/// each uses its own maximum.
 
 #include "tmor/core/math_exp.hpp"
 #include "tmor/core/math_log.hpp"
-#include "tmor/core/team.hpp"
+#include "tmor/core/rows/pair_targets.hpp"
 
 TMOR_BEGIN
 namespace rows {
 
-/// Memory of the passes; vectors have n elements.
+/// Memory of the passes over rows [first, first + chunks.rows) of S; vectors have n elements.
 template <class C> struct InfoNceData {
-  Index n;
-  C* s;                             ///< (n, n): logits, then e^(S - top), then dS
-  const C *group, *in_group;        ///< Q_ij = in_group[i] where group[i] == group[j], else 0; or null and
-  const C* target;                  ///< (n, n): Q
+  Index n, first;
+  C* s;  ///< (chunks.rows, n): logits, then, of the only block, e^(S - top), then dS
+  PairTargets<C> pairs;
   const C *row_mass, *column_mass;  ///< null: 1 each
   C *row_shift, *column_shift;      ///< what is subtracted from the logits of a row, of a column
   C *row_sum, *column_sum;          ///< of e^(S - shift); then the factors of e^(S - shift) in dS
   C* positive;                      ///< sum_j Q_ij S_ij
+  C* block_shift;                   ///< what is subtracted from the logits of a column in this block
   C* parts;                         ///< (chunks, n)
-  RowChunks chunks;
-  C *shared, *loss;  ///< one each; `shared` is 1 when all shifts are the same and `s` holds e^(S - top)
+  RowChunks chunks;                 ///< of the rows of the block
+  C *shared, *loss;                 ///< one each; `shared` is 1 when all shifts are the same
 
-  /// Q_ij of row i at what a lane has in hand.
+  /// Is there one block only? Then `s` is kept from the loss to its gradient.
+  TMOR_HD bool whole() const { return chunks.rows == n; }
   template <class V, class At> TMOR_HD TMOR_ALWAYS_INLINE V targets(At at, Index i) const {
-    if (target) return at.load(target + i * n);
-    return select(at.load(group) == V(group[i]), V(in_group[i]), V(C(0)));
+    return pairs.template value<V>(at, i, n);
   }
 };
+
+/// Can logits down to `below` under the top share its exponential? A term this far below it is a normal
+/// number, and so are those e^-20 times smaller that matter.
+template <class C> TMOR_HD bool within_reach(C below) { return below < (sizeof(C) == 4 ? C(60) : C(600)); }
 
 /// Before the passes, where pairs are to be ignored: their logits become so low that they weigh nothing, in
 /// the loss and in its gradient. Positives are never ignored.
 template <class C> struct InfoNceIgnore {
   using Compute = C;
   InfoNceData<C> d;
-  const bool* ignore;  ///< (n, n)
 
-  template <class Team> TMOR_HD void operator()(const Team& team, Index i) const {
+  template <class Team> TMOR_HD void operator()(const Team& team, Index row) const {
     using V = typename Team::V;
-    C* s = d.s + i * d.n;
+    C* s = d.s + row * d.n;
+    const Index i = d.first + row;
     const V lowest(kLowest<C> / C(4));  // times zero it is zero, which infinity is not
     team.each(d.n, [&](auto at) {
-      const V v = at.load(static_cast<const C*>(s));
-      const V hidden = select(d.template targets<V>(at, i) == V(C(0)), lowest, v);
-      at.store(s, select(at.load(ignore + i * d.n) != V(C(0)), hidden, v));
+      const V v = at.load(static_cast<const C*>(s)), target = d.template targets<V>(at, i);
+      at.store(s, d.pairs.unless_hidden(at, i, d.n, target, v, lowest));
     });
   }
 };
@@ -65,11 +70,11 @@ template <class C> struct InfoNceMaxima {
   template <class Team> TMOR_HD void operator()(const Team& team, Index chunk, Index begin, Index end) const {
     using V = typename Team::V;
     C* most = d.parts + chunk * d.n;
-    for (Index i = begin; i < end; ++i) {
-      const C* s = d.s + i * d.n;
-      d.row_shift[i] = team.max(d.n, [&](auto at) {
+    for (Index row = begin; row < end; ++row) {
+      const C* s = d.s + row * d.n;
+      d.row_shift[d.first + row] = team.max(d.n, [&](auto at) {
         const V v = at.load(s);
-        at.store(most, i == begin ? v : math::max(v, at.load(static_cast<const C*>(most))));
+        at.store(most, row == begin ? v : math::max(v, at.load(static_cast<const C*>(most))));
         return v;
       });
     }
@@ -83,23 +88,22 @@ template <class C> struct InfoNceShifts {
 
   template <class Team> TMOR_HD void operator()(const Team& team, Index) const {
     using V = typename Team::V;
-    // A term this far below the top is a normal number, and so are those e^-20 times smaller that matter.
-    constexpr C kReach = sizeof(C) == 4 ? C(60) : C(600);
+    C* row_shift = d.row_shift + d.first;
     team.each(d.n, [&](auto at) {
       V m(kLowest<C>);
       for (Index chunk = 0; chunk < d.chunks.count; ++chunk) m = math::max(m, at.load(d.parts + chunk * d.n));
-      at.store(d.column_shift, m);
+      at.store(d.block_shift, m);
     });
-    const auto load = [](auto at, const C* p) { return at.load(p); };
-    const C top = team.max(d.n, [&](auto at) { return load(at, d.row_shift); });
-    const C below =
-        team.max(d.n, [&](auto at) { return -math::min(load(at, d.row_shift), load(at, d.column_shift)); });
-    const bool shared = top + below < kReach;
-    if (shared)
-      team.each(d.n, [&](auto at) {
-        at.store(d.row_shift, V(top));
-        at.store(d.column_shift, V(top));
-      });
+    const auto most = [&](Index n, C sign, const C* p) {
+      return team.max(n, [&](auto at) { return V(sign) * at.load(p); });
+    };
+    const C top = most(d.chunks.rows, C(1), row_shift);
+    const C below = math::max(most(d.chunks.rows, C(-1), row_shift), most(d.n, C(-1), d.block_shift));
+    const bool shared = within_reach(top + below);
+    if (shared) {
+      team.each(d.chunks.rows, [&](auto at) { at.store(row_shift, V(top)); });
+      team.each(d.n, [&](auto at) { at.store(d.block_shift, V(top)); });
+    }
     team.at(0, [&](Index) { *d.shared = shared ? C(1) : C(0); });
   }
 };
@@ -112,35 +116,58 @@ template <class C> struct InfoNceSums {
   template <class Team> TMOR_HD void operator()(const Team& team, Index chunk, Index begin, Index end) const {
     using V = typename Team::V;
     C* sums = d.parts + chunk * d.n;
-    const bool shared = *d.shared != C(0);
-    for (Index i = begin; i < end; ++i) {
-      C* s = d.s + i * d.n;
+    const bool shared = *d.shared != C(0), keep = d.whole();
+    for (Index row = begin; row < end; ++row) {
+      const Index i = d.first + row;
+      C* s = d.s + row * d.n;
       const V shift(d.row_shift[i]);
       const auto add_to_column = [&](auto at, V e) {
-        at.store(sums, i == begin ? e : e + at.load(static_cast<const C*>(sums)));
+        at.store(sums, row == begin ? e : e + at.load(static_cast<const C*>(sums)));
       };
-      Two<C> row;
+      Two<C> both;
       if (shared) {
-        row = team.sum(d.n, [&](auto at) {
+        both = team.sum(d.n, [&](auto at) {
           const V v = at.load(static_cast<const C*>(s)), e = math::exp(v - shift);
-          at.store(s, e);
+          if (keep) at.store(s, e);
           add_to_column(at, e);
           return Two<V>{e, d.template targets<V>(at, i) * v};
         });
       } else {
-        row = team.sum(d.n, [&](auto at) {
+        both = team.sum(d.n, [&](auto at) {
           const V v = at.load(static_cast<const C*>(s));
-          add_to_column(at, math::exp(v - at.load(static_cast<const C*>(d.column_shift))));
+          add_to_column(at, math::exp(v - at.load(static_cast<const C*>(d.block_shift))));
           return Two<V>{math::exp(v - shift), d.template targets<V>(at, i) * v};
         });
       }
-      d.row_sum[i] = row.first;
-      d.positive[i] = row.second;
+      d.row_sum[i] = both.first;
+      d.positive[i] = both.second;
     }
   }
 };
 
-/// Between the passes: the loss, and the factors of e^(S - shift) in its gradient.
+/// After the passes over a block: its columns added to those of the blocks before.
+template <class C> struct InfoNceColumns {
+  using Compute = C;
+  InfoNceData<C> d;
+
+  template <class Team> TMOR_HD void operator()(const Team& team, Index) const {
+    using V = typename Team::V;
+    team.each(d.n, [&](auto at) {
+      V sum(C(0)), shift = at.load(static_cast<const C*>(d.block_shift));
+      for (Index chunk = 0; chunk < d.chunks.count; ++chunk) sum += at.load(d.parts + chunk * d.n);
+      if (d.first > 0) {
+        const V before = at.load(static_cast<const C*>(d.column_shift)), most = math::max(shift, before);
+        sum = sum * math::exp(shift - most) +
+              at.load(static_cast<const C*>(d.column_sum)) * math::exp(before - most);
+        shift = most;
+      }
+      at.store(d.column_shift, shift);
+      at.store(d.column_sum, sum);
+    });
+  }
+};
+
+/// After the last block: the loss, and the factors of e^(S - shift) in its gradient.
 template <class C> struct InfoNceLoss {
   using Compute = C;
   InfoNceData<C> d;
@@ -148,18 +175,44 @@ template <class C> struct InfoNceLoss {
   template <class Team> TMOR_HD void operator()(const Team& team, Index) const {
     using V = typename Team::V;
     const V half(C(0.5) / static_cast<C>(d.n));
+    const auto load = [](auto at, const C* p) { return at.load(p); };
+    const auto lse = [&](auto at, const C* sum, const C* shift) {
+      return math::log(load(at, sum)) + load(at, shift);
+    };
     const C loss = team.sum(d.n, [&](auto at) {
-      V columns(C(0));
-      for (Index chunk = 0; chunk < d.chunks.count; ++chunk) columns += at.load(d.parts + chunk * d.n);
-      const V rows = at.load(static_cast<const C*>(d.row_sum));
       const V r = at.load_or(d.row_mass, C(1)) * half, c = at.load_or(d.column_mass, C(1)) * half;
-      at.store(d.row_sum, r / rows);
-      at.store(d.column_sum, c / columns);
-      return r * (math::log(rows) + at.load(static_cast<const C*>(d.row_shift))) +
-             c * (math::log(columns) + at.load(static_cast<const C*>(d.column_shift))) -
-             (half + half) * at.load(static_cast<const C*>(d.positive));
+      return r * lse(at, d.row_sum, d.row_shift) + c * lse(at, d.column_sum, d.column_shift) -
+             (half + half) * load(at, d.positive);
     });
-    team.at(0, [&](Index) { *d.loss = loss; });
+    // Blocks have shifts of their own: can all rows and columns take one? A sum tells how low the largest of
+    // its at most 2^24 < e^17 terms may be.
+    C top(0);
+    bool shared = *d.shared != C(0);
+    if (!d.whole()) {
+      top =
+          team.max(d.n, [&](auto at) { return math::max(load(at, d.row_shift), load(at, d.column_shift)); });
+      const C below = team.max(d.n, [&](auto at) {
+        return -math::min(lse(at, d.row_sum, d.row_shift), lse(at, d.column_sum, d.column_shift));
+      });
+      shared = within_reach(top + below + C(17));
+    }
+    const bool move = shared && !d.whole();
+    const auto factor = [&](auto at, const C* mass, C* sum, C* shift) {
+      V f = at.load_or(mass, C(1)) * half / load(at, sum);
+      if (move) {
+        f = f * math::exp(V(top) - load(at, shift));
+        at.store(shift, V(top));
+      }
+      at.store(sum, f);
+    };
+    team.each(d.n, [&](auto at) {
+      factor(at, d.row_mass, d.row_sum, d.row_shift);
+      factor(at, d.column_mass, d.column_sum, d.column_shift);
+    });
+    team.at(0, [&](Index) {
+      *d.loss = loss;
+      *d.shared = shared ? C(1) : C(0);
+    });
   }
 };
 
@@ -168,18 +221,27 @@ template <class C> struct InfoNceGradient {
   using Compute = C;
   InfoNceData<C> d;
 
-  template <class Team> TMOR_HD void operator()(const Team& team, Index i) const {
+  template <class Team> TMOR_HD void operator()(const Team& team, Index r) const {
     using V = typename Team::V;
-    C* s = d.s + i * d.n;
+    C* s = d.s + r * d.n;
+    const Index i = d.first + r;
     const C *column_sum = d.column_sum, *column_shift = d.column_shift;
     const V row(d.row_sum[i]), shift(d.row_shift[i]), once(C(1) / static_cast<C>(d.n));
-    const bool shared = *d.shared != C(0);
-    team.each(d.n, [&](auto at) {
-      const V v = at.load(static_cast<const C*>(s)), column = at.load(column_sum);
-      const V p = shared ? v * (row + column)
-                         : math::exp(v - shift) * row + math::exp(v - at.load(column_shift)) * column;
-      at.store(s, p - once * d.template targets<V>(at, i));
-    });
+    const auto slopes = [&](auto&& softmaxes) {
+      team.each(d.n, [&](auto at) {
+        const V p = softmaxes(at, at.load(static_cast<const C*>(s)), at.load(column_sum));
+        at.store(s, p - once * d.template targets<V>(at, i));
+      });
+    };
+    if (*d.shared == C(0)) {
+      slopes([&](auto at, V v, V column) {
+        return math::exp(v - shift) * row + math::exp(v - at.load(column_shift)) * column;
+      });
+    } else if (d.whole()) {
+      slopes([&](auto, V v, V column) { return v * (row + column); });
+    } else {
+      slopes([&](auto, V v, V column) { return math::exp(v - shift) * (row + column); });
+    }
   }
 };
 

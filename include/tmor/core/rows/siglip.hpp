@@ -1,0 +1,49 @@
+#pragma once
+/// @file siglip.hpp
+/// SigLIP (Zhai et al. 2023) of rows of similarities: every pair is a question of its own. With z = 1 for
+/// positives and -1 for the rest, and the logit t = similarity + bias,
+///
+///     loss = 1/n sum_ij softplus(-z t),   d loss / d t = -z sigmoid(-z t) / n.
+
+#include "tmor/core/math_exp.hpp"
+#include "tmor/core/math_log.hpp"
+#include "tmor/core/rows/pair_targets.hpp"
+
+TMOR_BEGIN
+namespace rows {
+
+/// Rows [first, ...) of the similarities (n, n). Pairs that take no part count for nothing.
+template <class C> struct Siglip {
+  using Compute = C;
+  Index n, first;
+  C* s;  ///< similarities; then, with `gradient`, d loss / d t
+  PairTargets<C> pairs;
+  const C* bias;    ///< one number
+  C *loss, *slope;  ///< (n,): of every row n times its loss, and the sum of d loss / d t
+  bool gradient;
+
+  template <class Team> TMOR_HD void operator()(const Team& team, Index row) const {
+    using V = typename Team::V;
+    const Index i = first + row;
+    C* t = s + row * n;
+    const V b(*bias), zero(C(0)), once(C(1) / static_cast<C>(n));
+    const Two<C> both = team.sum(n, [&](auto at) {
+      const V target = pairs.template value<V>(at, i, n);
+      const V logit = at.load(static_cast<const C*>(t)) + b;
+      const V u = select(target == zero, logit, -logit);  // -z t
+      V l = math::softplus(u), d = math::sigmoid(u) * once;
+      d = select(target == zero, d, -d);
+      if (pairs.hides()) {
+        l = pairs.unless_hidden(at, i, n, target, l, zero);
+        d = pairs.unless_hidden(at, i, n, target, d, zero);
+      }
+      if (gradient) at.store(t, d);
+      return Two<V>{l, d};
+    });
+    loss[i] = both.first;
+    slope[i] = both.second;
+  }
+};
+
+}  // namespace rows
+TMOR_END
