@@ -23,7 +23,7 @@ SETS = {
     "nw_ucla": dict(program=["nw_ucla"], layout=["--layout", "kinect20", "--dims", "3"], title="NW-UCLA"),
 }
 # Passes over what there is to train on: less data, more passes.
-EPOCHS = {1.0: 20, 0.1: 100}
+EPOCHS = {1.0: 12, 0.1: 60}
 
 
 def call(command, result):

@@ -156,6 +156,13 @@ with tempfile.TemporaryDirectory() as folder:
     check("2-D" in run("extract", "--model", tmp / "h/model.safetensors", "--data", f"shards:{tmp / 'f'}", "--out",
                        tmp / "x.safetensors", status=1), "2-D clips for a network of 3-D ones")
 
+    # A file that asks for more memory than it has numbers.
+    head = int.from_bytes(model[:8], "little")
+    grown = model[8 : 8 + head].replace(b'\\"vocab\\":', b'\\"vocab\\":999')
+    check(grown != model[8 : 8 + head], "the description holds the vocabulary")
+    (tmp / "grown.safetensors").write_bytes(len(grown).to_bytes(8, "little") + grown + model[8 + head :])
+    check("described with" in run("evaluate", "--model", tmp / "grown.safetensors", status=1), "towers larger than their file")
+
     # Wrong use.
     check("--epochs" in run("pretrain", "--epoch", "3", status=2), "the nearest option is suggested")
     run("pretrain", "--data", "video", status=2)

@@ -301,7 +301,7 @@ inline Json fine_tune_section(const Candidate& m, const EvalSet& set) {
     const auto b = make_batch(clips, labels, m.input.streams);
     return tmor::train::LabelledClips{b.x, b.present, b.labels};
   };
-  const tmor::train::FineTuneOptions o{.epochs = 10, .batch = 64, .quiet = true};
+  const tmor::train::FineTuneOptions o{.epochs = 5, .batch = 64, .quiet = true};
   const auto tuned =
       tmor::train::fine_tune(*m.encoder, synth::kTrainedActions, std::ssize(skeletons), batch_of, o);
   const auto scores = detail::in_pieces(set.bodies.skeletons(), m.input,

@@ -13,6 +13,7 @@
 #include "tmor/models/tri_modal.hpp"
 #include "tmor/train/checkpoint.hpp"
 #include "tmor/train/model_config.hpp"
+#include "tmor/train/skeleton_model.hpp"
 
 namespace task {
 
@@ -37,6 +38,20 @@ inline void save_model(const std::string& path, const TriModel& m) {
                                 {"input", to_json(m.input)}},
                                tmor::train::part("", m));
 }
+/// Numbers that towers of this description have at least: a file must hold them before memory is taken.
+inline double least_parameters(const tmor::models::TriModalConfig& c) {
+  const auto layers = [](Index depth, Index width) {
+    return 12.0 * static_cast<double>(depth) * static_cast<double>(width) * static_cast<double>(width);
+  };
+  auto n = static_cast<double>(tmor::train::detail::least_parameters(c.skeleton));
+  if (c.video)
+    n += layers((c.video->patch > 0 ? c.video->depth : 0) + c.video->temporal_depth, c.video->dim) +
+         static_cast<double>(c.video->features) * static_cast<double>(c.video->dim);
+  if (c.text)
+    n += layers(c.text->depth, c.text->width) +
+         static_cast<double>(c.text->vocab + c.text->context) * static_cast<double>(c.text->width);
+  return n;
+}
 /// @throws IoError for a file that cannot be read, is damaged or holds no such model.
 inline TriModel load_model(const std::string& path) {
   const auto state = tmor::train::read_state(path);
@@ -45,6 +60,11 @@ inline TriModel load_model(const std::string& path) {
   Rng rng(0);
   const auto config = tmor::train::from_json<tmor::models::TriModalConfig>(
       tmor::io::json_at<tmor::io::Json>(state, "model", path), path + ": model");
+  double held = 0;
+  const tmor::io::SafeTensors file(path);
+  for (const auto& [name, info] : file.tensors()) held += static_cast<double>(info.shape.numel());
+  TMOR_CHECK_IO(least_parameters(config) <= held, path, ": model: described with at least ",
+                least_parameters(config), " numbers, but the file holds ", held);
   TriModel m{tmor::models::TriModal<>(rng, config),
              tmor::BpeTokenizer::parse(tmor::io::json_at<std::string>(state, "tokenizer", path), path),
              input_from_json(tmor::io::json_at<tmor::io::Json>(state, "input", path), path + ": input")};
