@@ -45,6 +45,39 @@ struct DetectionResult {
   double loss = 0;                   ///< mean over the last epoch; 0 for zero-shot
 };
 
+/// Standardises tokens, column by column.
+struct TokenScale {
+  Tensor<> mean, factor;  ///< (W,)
+  Tensor<> operator()(const Tensor<>& x) const { return (x - mean) * factor; }
+  static void visit(auto& self, auto&& v) {
+    v.buffer("mean", self.mean);
+    v.buffer("factor", self.factor);
+  }
+};
+
+/// A trained head: frame tokens to logits.
+struct DetectionModel {
+  TokenScale scale;
+  models::TcnHead<> head;
+
+  DetectionModel() = default;
+  /// A head that leaves tokens as they are.
+  explicit DetectionModel(models::TcnHead<> h)
+      : scale{Tensor<>::zeros({h.config.in}), Tensor<>::ones({h.config.in})}, head(std::move(h)) {}
+  static void visit(auto& self, auto&& v) {
+    v.module("scale", self.scale);
+    v.module("head", self.head);
+  }
+  /// Tokens (T, W) -> logits (T, classes). @throws ShapeError
+  Tensor<> operator()(const Tensor<>& tokens) const {
+    const NoGrad guard;
+    TMOR_CHECK_SHAPE(tokens.rank() == 2 && tokens.size(1) == head.config.in, "[DetectionModel] tokens ",
+                     tokens.shape(), ": expected (T, ", head.config.in, ")");
+    const Index t = tokens.size(0);
+    return reshape(head(reshape(scale(tokens), {1, t, head.config.in}), Context{}), {t, head.config.classes});
+  }
+};
+
 namespace detail {
 
 /// @throws Error or ShapeError naming the sequence and what is wrong with it.
@@ -82,11 +115,6 @@ struct DetectionWindow {
 };
 
 /// Mean and 1 / deviation of every column over all rows of all sequences; 1 for constant columns.
-struct TokenScale {
-  Tensor<> mean, factor;  ///< (W,)
-  Tensor<> operator()(const Tensor<>& x) const { return (x - mean) * factor; }
-};
-
 inline TokenScale token_scale(std::span<const DetectionSequence> sequences) {
   const auto w = static_cast<std::size_t>(sequences[0].tokens.size(1));
   std::vector<double> sum(w), square(w);
@@ -122,17 +150,15 @@ inline std::vector<float> row_targets(const DetectionSequence& s, Index classes)
 
 }  // namespace detail
 
-/// Trains a head by binary cross-entropy on the rows of `train`, and measures it on `test`, whole sequences.
-/// The bias starts at each class's share of the training rows. The same seed gives the same result.
-/// @throws Error or ShapeError for sequences that do not fit, options out of range, unknown policies.
-inline DetectionResult detection(std::span<const DetectionSequence> train,
-                                 std::span<const DetectionSequence> test, Index classes,
-                                 const DetectionOptions& o = {}) {
+/// Trains a head by binary cross-entropy on the rows of `train`. The bias starts at each class's share of the
+/// rows. The same seed gives the same head. `loss`: the mean over the last epoch goes there.
+/// @throws Error or ShapeError for sequences that do not fit, options out of range.
+inline DetectionModel fit_detection(std::span<const DetectionSequence> train, Index classes,
+                                    const DetectionOptions& o = {}, double* loss = nullptr) {
   TMOR_CHECK(!train.empty() && train[0].tokens.defined() && train[0].tokens.rank() == 2,
              "[detection] no training sequence with tokens");
   const Index width = train[0].tokens.size(1);
   detail::check_sequences(train, classes, width, "detection");
-  detail::check_sequences(test, classes, width, "detection");
   TMOR_CHECK(o.epochs >= 1 && o.batch_size >= 1 && o.window >= 1, "[detection] ", o.epochs,
              " epochs, batches of ", o.batch_size, ", windows of ", o.window, ": want at least 1 of each");
   const Rng root(o.seed);
@@ -174,10 +200,10 @@ inline DetectionResult detection(std::span<const DetectionSequence> train,
     for (const auto& s : train) scaled.push_back(scale(s.tokens.detach()));
   }
 
-  DetectionResult result;
+  double mean_loss = 0;
   for (Index epoch = 0, step = 0; epoch < o.epochs; ++epoch) {
     order.shuffle(windows);
-    result.loss = 0;
+    mean_loss = 0;
     for (Index b = 0; b < batches; ++b, ++step) {
       const auto first = static_cast<std::size_t>(b * o.batch_size);
       const auto part = std::span(windows).subspan(
@@ -197,20 +223,33 @@ inline DetectionResult detection(std::span<const DetectionSequence> train,
         std::fill_n(mask.mutable_data() + i * longest, w.rows, 1.0f);
         std::fill_n(counted.mutable_data() + i * longest * classes, w.rows * classes, true);
       }
-      const auto loss = loss::bce_with_logits(head(x, {.training = true, .rng = &noise}, mask), y, counted);
-      backward(loss);
+      const auto bce = loss::bce_with_logits(head(x, {.training = true, .rng = &noise}, mask), y, counted);
+      backward(bce);
       optim::clip_grad_norm(optimizer.params(), o.clip_norm);
       optimizer.step(o.lr * schedule(step));
-      result.loss += static_cast<double>(loss.item()) / static_cast<double>(batches);
+      mean_loss += static_cast<double>(bce.item()) / static_cast<double>(batches);
     }
   }
+  if (loss) *loss = mean_loss;
+  DetectionModel model;
+  model.scale = scale;
+  model.head = std::move(head);
+  return model;
+}
 
-  const NoGrad guard;
-  for (const auto& s : test) {
-    const Index n = s.tokens.size(0);
-    const auto logits = head(reshape(scale(s.tokens), {1, n, width}), Context{});
-    result.scores.push_back({s.truth.id, n, logits.to_vector()});
-  }
+/// Trains a head as `fit_detection` and measures it on `test`, whole sequences.
+/// @throws Error or ShapeError for sequences that do not fit, options out of range, unknown policies.
+inline DetectionResult detection(std::span<const DetectionSequence> train,
+                                 std::span<const DetectionSequence> test, Index classes,
+                                 const DetectionOptions& o = {}) {
+  TMOR_CHECK(!train.empty() && train[0].tokens.defined() && train[0].tokens.rank() == 2,
+             "[detection] no training sequence with tokens");
+  const Index width = train[0].tokens.size(1);
+  detail::check_sequences(test, classes, width, "detection");
+  DetectionResult result;
+  const auto model = fit_detection(train, classes, o, &result.loss);
+  for (const auto& s : test)
+    result.scores.push_back({s.truth.id, s.tokens.size(0), model(s.tokens).to_vector()});
   result.maps = detail::frame_maps(test, result.scores, classes, o.policies);
   result.protocol = tmor::detail::cat(
       "detection: ",

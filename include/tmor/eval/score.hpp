@@ -23,6 +23,22 @@ inline std::vector<Timeline> test_timelines(const Protocol& p, const std::string
   return std::move(set.test);
 }
 
+/// The videos of the training side: of Charades' CSV files the one with "train" in place of "test".
+/// @throws IoError, Error for a protocol of clips.
+inline std::vector<Timeline> train_timelines(const Protocol& p, const std::string& root) {
+  TMOR_CHECK(p.frames, "[train_timelines] '", p.name, "' is a protocol of clips");
+  std::string file = p.annotations;
+  if (p.format == AnnotationFormat::kCharadesCsv) {
+    const auto at = file.rfind("test");
+    TMOR_CHECK_IO(at != file.npos, "protocol '", p.name, "': the annotations '", file,
+                  "' are not named as a test side, so that the training side cannot be found");
+    return data::read_charades_csv(root + "/" + file.replace(at, 4, "train"));
+  }
+  auto set = data::read_annotations(root + "/" + file, p.classes);
+  TMOR_CHECK_IO(!set.train.empty(), root, "/", file, ": no video of the subset 'training'");
+  return std::move(set.train);
+}
+
 /// {"protocol", "map", "wap", "chance", "policies": {name: ...}} of scores of videos; the protocol's own
 /// policy first, then every other (null and a "reason" where one has no value for these predictions).
 /// @throws Error for what the protocol's own policy refuses.
