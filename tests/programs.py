@@ -156,6 +156,18 @@ with tempfile.TemporaryDirectory() as folder:
     check("2-D" in run("extract", "--model", tmp / "h/model.safetensors", "--data", f"shards:{tmp / 'f'}", "--out",
                        tmp / "x.safetensors", status=1), "2-D clips for a network of 3-D ones")
 
+    # The table of transfer, from a model pre-trained already.
+    (tmp / "t/nw_ucla").mkdir(parents=True)
+    (tmp / "h").rename(tmp / "t/nw_ucla/pretrained")
+    (tmp / "t/nw_ucla/pretrained/metrics.json").rename(tmp / "t/nw_ucla/pretrain.json")
+    transfer = [sys.executable, pathlib.Path(__file__).parent.parent / "examples/transfer.py", "nw_ucla", "--data", tmp / "nw",
+                "--out", tmp / "t", "--build", BIN.parent, "--seeds", "2", "--json"]
+    made = subprocess.run(transfer, capture_output=True, text=True)
+    check(made.returncode == 0, f"transfer.py: {made.stderr[-400:]}")
+    table = json.loads(made.stdout)
+    check([(r["n_train"], bool(r["init"])) for r in table] == [(2, False), (2, True), (16, False), (16, True)], "four rows")
+    check(all(r["seeds"] == 2 and 0 <= r["top1"] <= 1 and r["std"] >= 0 for r in table), "mean and deviation of two seeds")
+
     # A file that asks for more memory than it has numbers.
     head = int.from_bytes(model[:8], "little")
     grown = model[8 : 8 + head].replace(b'\\"vocab\\":', b'\\"vocab\\":999')
