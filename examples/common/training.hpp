@@ -13,7 +13,7 @@ namespace task {
 
 struct Training {
   cli::Common common;
-  std::string data, protocol, measure = "test", mode = "supervised", captions, score;
+  std::string data, protocol, measure = "test", mode = "supervised", captions, score, export_to;
   std::string size = "small", predictions, stream = "early", init;
   bool scratch = false, allow_missing = false;
   Index batch = 32, validate_every = 10, seeds = 1, store = 0;
@@ -41,6 +41,8 @@ inline void add_options(cli::Program& p, Training& o, const std::string& data,
       ->check(cli::in_range<Index>(1, 1000));
   p.option("--score", o.score,
            "measure the predictions of this file (.gz too) under the protocol, without a model");
+  p.option("--export", o.export_to,
+           "write the clips, as read, into this folder in the form that `clips` trains on, and stop");
   p.flag("--allow-missing", o.allow_missing,
          "go on without the clips that have no poses (with --score: no scores): listed and counted");
   p.option("--store", o.store, "frames of a clip that are kept at most, longer ones resampled; 0: all")

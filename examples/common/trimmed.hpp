@@ -8,6 +8,7 @@
 #include "common/probes.hpp"
 #include "common/protocols.hpp"
 #include "common/supervised.hpp"
+#include "tmor/data/clip_folder.hpp"
 #include "tmor/eval/to_json.hpp"
 #include "tmor/text/prompt_file.hpp"
 
@@ -271,17 +272,59 @@ inline Json run_trimmed(const Training& o, const Benchmark& b, const tmor::eval:
   return r;
 }
 
+/// Writes the clips of a protocol as they are read, before any normalisation, as a folder of clips
+/// (data/clip_folder.hpp), which `clips` trains on.
+inline Json export_clips(const Training& o, const Benchmark& b, const tmor::eval::Protocol& p) {
+  const auto list = tmor::eval::list_clips(p, o.data);
+  tmor::data::ClipFolder folder{p.name, b.poses, nullptr, 2, list.classes, {}};
+  tmor::io::make_directories(o.export_to + "/clips");
+  const Prepare write = [](tmor::SkeletonSequence s) { return s; };
+  Json missing;
+  // A piece at a time: the whole data set need not fit into memory.
+  for (std::size_t begin = 0; begin < list.clips.size(); begin += 512) {
+    const auto end = std::min(list.clips.size(), begin + 512);
+    const std::vector<tmor::eval::ListedClip> some(list.clips.begin() + static_cast<std::ptrdiff_t>(begin),
+                                                   list.clips.begin() + static_cast<std::ptrdiff_t>(end));
+    const auto clips = read_clips(b, some, write, o, missing);
+    for (const auto& c : clips) {
+      if (!folder.layout) folder.layout = c.sequence.layout, folder.coordinates = c.sequence.channels;
+      TMOR_CHECK(folder.layout == c.sequence.layout, "--export: clip '", c.id, "' has the layout ",
+                 c.sequence.layout->name, ", others ", folder.layout->name, "; a folder has one");
+      tmor::data::write_folder_clip(o.export_to, c.id, c.sequence);
+      const auto& l = *std::find_if(some.begin(), some.end(), [&](const auto& x) { return x.id == c.id; });
+      using tmor::data::ClipPart;
+      folder.clips.push_back({c.id, c.label,
+                              l.test         ? ClipPart::kTest
+                              : l.validation ? ClipPart::kValidation
+                                             : ClipPart::kTrain,
+                              l.subject, l.camera});
+    }
+  }
+  tmor::data::write_clip_folder(o.export_to, folder);
+  return {{"exported", folder.clips.size()}, {"folder", o.export_to}, {"layout", folder.layout->name}};
+}
+
 /// A whole program: with --score the file of predictions is measured, otherwise the mode is run.
-/// `prefix` may be left out of the names of protocols.
-inline void run_program(const cli::Program& program, const Training& o, const std::string& prefix,
+inline void run_program(const cli::Program& program, const Training& o, const tmor::eval::Protocol& p,
                         const Benchmark& b) {
-  const auto p = find_protocol(o.protocol, prefix);
   if (!o.score.empty()) {
     cli::print_result(score_clip_file(p, o.data, o.score, o.allow_missing), o.common.json);
     return;
   }
+  if (!o.export_to.empty()) {
+    const Json r = export_clips(o, b, p);
+    std::fprintf(stderr, "%s\n", r.dump(2).c_str());
+    cli::print_result(r, o.common.json);
+    return;
+  }
   run_and_report(program, o,
                  [&] { return run_trimmed(o, b, p, tmor::eval::list_clips(p, o.data), o.common.out); });
+}
+
+/// The same under the protocol that --protocol names; `prefix` may be left out of its name.
+inline void run_program(const cli::Program& program, const Training& o, const std::string& prefix,
+                        const Benchmark& b) {
+  run_program(program, o, find_protocol(o.protocol, prefix), b);
 }
 
 }  // namespace task

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "tmor/data/clip_folder.hpp"
 #include "tmor/data/nw_ucla.hpp"
 #include "tmor/data/penn_action.hpp"
 #include "tmor/data/smarthome.hpp"
@@ -203,6 +204,15 @@ inline ClipList list_clips(const Protocol& p, const std::string& root) {
         out.clips.push_back({id, c.label, c.subject, c.view});
       }
       break;
+    case AnnotationFormat::kClips:
+      for (const auto& c : data::read_clip_folder(root).clips) {
+        ListedClip l{c.id, c.label, c.subject, c.camera};
+        l.train = c.part != data::ClipPart::kTest;
+        l.validation = c.part == data::ClipPart::kValidation;
+        l.test = c.part == data::ClipPart::kTest;
+        out.clips.push_back(std::move(l));
+      }
+      break;
     case AnnotationFormat::kPennAction:
       for (const auto& c : data::read_penn_action(root).clips) {
         ListedClip l{c.id, out.classes.at(c.action, folder)};
@@ -219,6 +229,20 @@ inline ClipList list_clips(const Protocol& p, const std::string& root) {
     std::erase_if(out.clips, [](const ListedClip& c) { return !c.train && !c.validation && !c.test; });
   TMOR_CHECK_IO(!out.clips.empty(), "no clip of the protocol '", p.name, "' in '", root, "'");
   return out;
+}
+
+/// The protocol of a folder of clips whose own parts are the sides.
+inline Protocol folder_protocol(const data::ClipFolder& folder) {
+  Protocol p;
+  p.name = p.title = folder.name;
+  p.source = "clips.json";
+  p.frames = false;
+  p.format = AnnotationFormat::kClips;
+  p.annotations = "clips.json";
+  p.class_names = folder.classes.names();
+  p.classes = folder.classes.size();
+  p.split.by = SplitBy::kFlag;
+  return p;
 }
 
 /// Label of every test clip by id (with folds: of every clip). @throws IoError, Error as `list_clips`.

@@ -25,6 +25,7 @@ enum class AnnotationFormat {
   kPennAction,   ///< data/penn_action.hpp; a file a clip
   kNwUcla,       ///< data/nw_ucla.hpp; the names of the files say all
   kUavHuman,     ///< data/uav_human.hpp; the same
+  kClips,        ///< data/clip_folder.hpp; a data set of one's own
   kUavGesture,   ///< data/uav_gesture.hpp; a folder a class, a folder a clip in it
 };
 
@@ -199,7 +200,8 @@ inline Protocol parse_protocol(std::string_view text, std::string_view name) {
        {"penn-action", AnnotationFormat::kPennAction},
        {"nw-ucla", AnnotationFormat::kNwUcla},
        {"uav-human", AnnotationFormat::kUavHuman},
-       {"uav-gesture", AnnotationFormat::kUavGesture}},
+       {"uav-gesture", AnnotationFormat::kUavGesture},
+       {"clips", AnnotationFormat::kClips}},
       key("annotations: format"));
   p.annotations = io::json_at<std::string>(annotations, "file", key("annotations"));
   const bool of_frames = p.format == AnnotationFormat::kCharadesCsv || p.format == AnnotationFormat::kJson;
