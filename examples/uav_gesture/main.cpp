@@ -139,8 +139,8 @@ int main(int argc, char** argv) {
         },
         prepare, ""};
     const auto p = task::find_protocol(o.protocol, "uav-gesture-");
-    if (!p.split.folded() || !o.score.empty()) {
-      task::run_program(program, o, "uav-gesture-", benchmark);
+    if (!p.split.folded() || !o.score.empty() || !o.export_to.empty()) {
+      task::run_program(program, o, p, benchmark);
     } else {
       task::run_and_report(program, o, [&] { return run_folds(o, benchmark, p); });
     }

@@ -24,9 +24,9 @@ TEST_CASE("every protocol gives the same clips and splits") {
   for (const char* name : {"pyskl_2.pkl", "pyskl_3.pkl", "pyskl_4.pkl", "pyskl_5.pkl"}) {
     CAPTURE(name);
     const auto d = data::read_pyskl(golden("pickle/" + std::string(name)));
-    REQUIRE(d.size() == 2);
-    CHECK(d.splits.at("train") == std::vector<std::string>{"a", "b"});
-    CHECK(d.splits.at("val") == std::vector<std::string>{"b"});
+    REQUIRE(d.size() == 3);
+    CHECK(d.splits.at("train") == std::vector<std::string>{"a"});
+    CHECK(d.splits.at("val") == std::vector<std::string>{"c"});
     const auto a = d.clip(0), b = d.clip(1);
     CHECK(a.id == "a");
     CHECK(a.label == 3);

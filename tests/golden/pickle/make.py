@@ -2,7 +2,7 @@
 
     python3 -m venv venv && venv/bin/pip install numpy && venv/bin/python make.py
 
-pyskl_N.pkl: two clips and two splits as PySKL writes them, in pickle protocol N. types.pkl: every element type that is read.
+pyskl_N.pkl: three clips and three splits as PySKL writes them, in pickle protocol N. types.pkl: every element type that is read.
 calls.pkl asks for a function, objects.pkl holds an array of objects: both must be refused.
 """
 import collections
@@ -21,8 +21,8 @@ def clip(name, label, joints, dims, dtype):
     return one
 
 
-data = {"split": {"train": ["a", "b"], "val": ["b"]},
-        "annotations": [clip("a", 3, 17, 2, np.float16), clip("b", np.int64(1), 25, 3, np.float32)]}
+data = {"split": {"train": ["a"], "val": ["c"], "ntu": ["b"]},
+        "annotations": [clip("a", 3, 17, 2, np.float16), clip("b", np.int64(1), 25, 3, np.float32), clip("c", 0, 17, 2, np.float16)]}
 for protocol in (2, 3, 4, 5):
     with open(f"pyskl_{protocol}.pkl", "wb") as f:
         pickle.dump(data, f, protocol)
