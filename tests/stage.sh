@@ -115,7 +115,7 @@ case $stage in
     ;;
   nvcc)
     nvcc=$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null) || skip "no nvcc"
-    mapfile -t kernels < <(find "$root/tests" -name '*.cu' | sort)
+    mapfile -t kernels < <(find "$root/tests" "$root/bench" -name '*.cu' | sort)
     [ ${#kernels[@]} -gt 0 ] || skip "there are no CUDA sources yet"
     mkdir -p "$build"
     failed=0
@@ -123,8 +123,8 @@ case $stage in
     for arch in ${TMOR_CUDA_ARCHS:-80 90}; do
       for kernel in "${kernels[@]}"; do
         echo "sm_$arch ${kernel#"$root/"}"
-        if ! "$nvcc" "${flags[@]}" -x cu -arch="sm_$arch" -Xptxas -v -c "$kernel" -o "$build/kernel.o" \
-          >"$build/log" 2>&1; then
+        if ! "$nvcc" "${flags[@]}" -x cu -arch="sm_$arch" -Xptxas -v -c "$kernel" \
+          -o "$build/$(basename "$kernel" .cu).o" >"$build/log" 2>&1; then
           failed=1
           cat "$build/log"
         elif grep -E '[1-9][0-9]* bytes spill' "$build/log"; then
@@ -134,16 +134,27 @@ case $stage in
       done
     done
     [ $failed = 0 ] || exit 1
-    # The program links with NVIDIA's runtime; where there is no GPU it must say so in one line.
-    if ! "$nvcc" "${flags[@]}" "$root/tests/cuda/main.cpp" "$build/kernel.o" -cudart shared -o "$build/families" \
-      >"$build/log" 2>&1; then
-      cat "$build/log"
-      exit 1
-    fi
+    # The programs link with NVIDIA's runtime; where there is no GPU they must say so in one line.
     export LD_LIBRARY_PATH=$(dirname "$(dirname "$nvcc")")/lib64:${LD_LIBRARY_PATH:-}
-    "$build/families" >"$build/out" 2>"$build/err" && { cat "$build/out"; exit 0; }
-    cat "$build/out" "$build/err"
-    [ "$(wc -l <"$build/err")" = 1 ] && grep -q '^\[cuda\]' "$build/err"
+    for program in "main.cpp kernels" "training.cpp training"; do
+      read -r source object <<<"$program"
+      if ! "$nvcc" "${flags[@]}" "$root/tests/cuda/$source" "$build/$object.o" -cudart shared -o "$build/program" \
+        >"$build/log" 2>&1; then
+        cat "$build/log"
+        exit 1
+      fi
+      if "$build/program" >"$build/out" 2>"$build/err"; then
+        cat "$build/out"
+        continue
+      fi
+      cat "$build/out" "$build/err"
+      { [ "$(wc -l <"$build/err")" = 1 ] && grep -q '^\[cuda\]' "$build/err"; } || exit 1
+    done
+    ;;
+  mutants)
+    # Do the checks notice faults in the kernels? On the emulated device.
+    has python3 || skip "no python3"
+    nice python3 "$root/tests/mutants.py" --build "$build"
     ;;
   *)
     echo "stage.sh: no stage named '$stage'" >&2

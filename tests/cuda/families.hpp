@@ -1,7 +1,7 @@
 #pragma once
-/// One small use of every family of operations, for a device given as a template argument: kernels.cu makes
-/// it for Cuda with nvcc, main.cpp for Cpu, and compares. (nvcc cannot compile the CPU's vector code, so they
-/// are apart.)
+/// Small uses of every family of operations, for a device given as a template argument: kernels.cu makes them
+/// for Cuda with nvcc (or emulated, with g++), main.cpp for Cpu, and compares. (nvcc cannot compile the CPU's
+/// vector code, so they are apart.)
 
 #include <functional>
 #include <string>
@@ -32,48 +32,92 @@ template <class D> class Families {
       f.push_back({name, shapes, [shapes, op](const auto& inputs) { return run(op, shapes, inputs); }});
     };
     add("pointwise", {{7, 37}, {37}}, [](const In& x) { return gelu(x[0] * x[1]) + exp(x[0]); });
+    add("pointwise_dense", {{1027}, {1027}}, [](const In& x) { return sigmoid(x[0]) * tanh(x[1]); });
     add("movement", {{7, 5}, {7, 5}}, [](const In& x) {
       return flip(concat({x[0], transpose(transpose(x[1]))}, 1), 0);
     });
     add("reduce", {{50, 8}},
         [](const In& x) { return var(x[0], 0) + max(x[0], 0) + norm(x[0], 0) + logsumexp(x[0], 0); });
+    add("reduce_rows", {{3, 5000}}, [](const In& x) { return mean(x[0], 1); });
+    add("reduce_columns", {{150, 40}}, [](const In& x) { return mean(x[0], 0); });
     add("softmax", {{9, 100}}, [](const In& x) { return softmax(x[0]) * log_softmax(x[0]); });
     add("norm", {{9, 100}, {100}, {100}},
         [](const In& x) { return l2_normalize(layer_norm(x[0], x[1], x[2])); });
+    add("norm_long", {{3, 300}, {300}, {300}},
+        [](const In& x) { return layer_norm(x[0], x[1], x[2]) * rms_norm(x[0], x[1]); });
     add("batch_norm", {{40, 10}, {10}, {10}},
         [](const In& x) { return batch_norm(x[0], x[1], x[2], {}, {}, true); });
     add("matmul", {{3, 70, 50}, {50, 40}}, [](const In& x) { return matmul(x[0], x[1]); });
+    add("matmul_long", {{5, 1100}, {7, 1100}},
+        [](const In& x) { return matmul(x[0], transpose(x[1])) * 0.1; });
     add("linear", {{70, 50}, {40, 50}, {40}},
         [](const In& x) { return linear(x[0], x[1], x[2], Activation::relu); });
     add("conv_time", {{2, 9, 5, 7}, {5, 7, 12}, {12}},
         [](const In& x) { return conv_time(x[0], x[1], {.stride = 2, .pad = 2}, x[2]); });
     add("conv2d", {{2, 9, 8, 6}, {3, 3, 3, 8}},
-        [](const In& x) { return conv2d(x[0], x[1], {.pad_h = 1, .pad_w = 1, .groups = 2}); });
+        [](const In& x) { return conv2d(x[0], x[1], {.stride_w = 2, .pad_h = 1, .pad_w = 1, .groups = 2}); });
     add("joint_mix", {{2, 4, 5, 7}, {3, 5, 5}, {3, 7, 9}},
         [](const In& x) { return joint_mix(x[0], x[1], x[2]); });
     add("pool", {{2, 8, 8, 3}}, [](const In& x) { return max_pool2d(x[0]) + avg_pool2d(x[0]); });
+    add("pool_overlap", {{2, 9, 9, 3}}, [](const In& x) {
+      const Pool2dOptions o{
+          .kernel_h = 3, .kernel_w = 3, .stride_h = 2, .stride_w = 2, .pad_h = 1, .pad_w = 1};
+      return max_pool2d(x[0], o) + avg_pool2d(x[0], o);
+    });
     add("attention", {{2, 2, 33, 16}, {2, 2, 40, 16}, {2, 2, 40, 16}},
         [](const In& x) { return attention(x[0], x[1], x[2]); });
+    add("attention_causal", {{2, 1, 40, 9}, {2, 1, 70, 9}, {2, 1, 70, 140}}, [](const In& x) {
+      return attention(x[0] * 4, x[1], x[2],
+                       AttentionOptions<D>{.key_lengths = Tensor<Index, D>::from({70, 39}), .causal = true});
+    });
     add("cross_entropy", {{33, 16}}, [](const In& x) {
       return loss::cross_entropy(x[0], Tensor<Index, D>::from(std::vector<Index>(33, 5)),
                                  {.label_smoothing = 0.1});
     });
     add("info_nce", {{33, 16}, {33, 16}, {}}, [](const In& x) { return info_nce(x[0], x[1], x[2]); });
+    add("info_nce_blocks", {{33, 16}, {33, 16}, {}}, [](const In& x) {
+      std::vector<Index> kinds(33, -1);
+      for (std::size_t i = 0; i < 33; i += 3) kinds[i] = static_cast<Index>(i % 2);
+      detail::forced_pair_rows() = 10;
+      const auto y = info_nce(x[0], x[1], x[2], {}, {}, Tensor<Index, D>::from(kinds));
+      detail::forced_pair_rows() = 0;
+      return y;
+    });
+    add("siglip", {{33, 16}, {33, 16}, {}, {}}, [](const In& x) {
+      detail::forced_pair_rows() = 10;
+      const auto y = siglip(x[0], x[1], x[2], x[3]);
+      detail::forced_pair_rows() = 0;
+      return y;
+    });
     add("index", {{9, 4}}, [](const In& x) {
       return embedding(x[0], Tensor<Index, D>::from({3, 1, 3, 3, 8}));
     });
+    add("gather", {{4, 6}, {4, 6}, {4, 5}}, [](const In& x) {
+      std::vector<Index> at;
+      for (Index i = 0; i < 20; ++i) at.push_back(i * i % 6);
+      const auto ids = Tensor<Index, D>::from(at, {4, 5});
+      return concat({gather(x[0], 1, ids), scatter_add(x[1], 1, ids, x[2])}, 1);
+    });
     add("rank", {{5, 40}}, [](const In& x) { return topk(cumsum(x[0], 1), 3).values; });
-    add("dropout", {{5, 40}}, [](const In& x) {
+    add("dropout", {{5, 41}}, [](const In& x) {
       Rng rng(3);
       return dropout(x[0], 0.5, rng);
     });
     add("optim", {{37}}, [](const In& x) {
+      std::vector<NamedParam<float, D>> params;
+      for (Index i = 0; i < 40; ++i)  // more than one launch takes
+        params.push_back({"p" + std::to_string(i), Tensor<float, D>::ones({i % 7 + 1}).requires_grad_()});
       const auto w = Tensor<float, D>::ones({37}).requires_grad_();
-      optim::AdamW<float, D> adam({{"w", w}}, {.lr = 0.1});
-      backward(sum(square(w * x[0].detach())));
+      params.push_back({"w", w});
+      optim::AdamW<float, D> adam(params, {.lr = 0.1});
+      auto y = sum(square(w * x[0].detach()));
+      for (std::size_t i = 0; i < 40; ++i) y = y + sum(params[i].tensor) * (0.1 * static_cast<double>(i));
+      backward(y);
       optim::clip_grad_norm(adam.params(), 1.0);
       adam.step();
-      return w.detach() * x[0];
+      auto out = w.detach() * x[0];
+      for (std::size_t i = 0; i < 40; ++i) out = out + sum(params[i].tensor.detach());
+      return out;
     });
     return f;
   }

@@ -105,6 +105,20 @@ template <class T, bool kBarrier> __global__ void rotate(T* x) {
   if constexpr (kBarrier) __syncthreads();
   x[threadIdx.x] = tile[(threadIdx.x + 1) % 64];
 }
+/// Numbers of both warps, handed over in shared memory again and again; lacks the barrier before the next is
+/// written.
+template <class T, bool kBarrier> __global__ void hand_over(T* x) {
+  TMOR_SHARED(T, slot, [2]);
+  T sum = 0;
+  for (int round = 0; round < 8; ++round) {
+    __syncwarp();
+    if (threadIdx.x % 32 == 0) slot[threadIdx.x / 32] = static_cast<T>(round);
+    __syncthreads();
+    sum += slot[0] * slot[1];
+    if constexpr (kBarrier) __syncthreads();
+  }
+  x[threadIdx.x] = sum;
+}
 template <class T> __global__ void fill_grid(T* x, Index n) {
   if (thread_index() < n) x[thread_index()] = T(1);
 }
@@ -229,6 +243,35 @@ TEST_CASE("what no thread wrote is NaN: a grid too small, a barrier that is miss
   };
   CHECK_FALSE(differs(rotate<float, true>));
   CHECK(differs(rotate<float, false>));
+}
+
+TEST_CASE("a warp may run ahead of another") {
+  const auto differs = [](void (*kernel)(float*)) {
+    bool bad = false;
+    in_all_orders([&] {
+      std::vector<float> x(64);
+      const auto d = buffer(64);
+      launch({"hand_over", 1, 64}, kernel, floats(d));
+      copy_to_host(Cuda{}, x.data(), static_cast<const float*>(floats(d)), 64);
+      for (const float v : x) bad |= v != 140.0f;  // the sum of the first squares
+    });
+    return bad;
+  };
+  CHECK_FALSE(differs(hand_over<float, true>));
+  CHECK(differs(hand_over<float, false>));
+}
+
+TEST_CASE("writes between a buffer's end and its guard page are seen after the kernel") {
+  auto& memory = emu::DeviceMemory::instance();
+  memory.aligned = true;
+  const auto out = buffer(37);  // 148 bytes, 12 more up to the next 16
+  const auto run = [&](Index at) {
+    return error_of([&] { launch({"bug", 1, 32}, writes_at<float>, floats(out), at); });
+  };
+  CHECK(run(5) == "");
+  CHECK_SAYS(run(7), "[kernel bug] a thread wrote 0 bytes past the end of a buffer of 148 bytes");
+  CHECK(run(5) == "");
+  memory.aligned = false;
 }
 
 TEST_CASE("a kernel's own exception comes through, and the device goes on") {

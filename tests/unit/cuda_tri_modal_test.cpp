@@ -110,4 +110,26 @@ TEST_CASE("contrastive losses on the GPU hold a block of their logits only") {
     CHECK(peak < n * n * sizeof(float) / 2);
   }
 }
+
+#if !defined(TMOR_ASAN) && !defined(TMOR_TSAN)
+TEST_CASE("InfoNCE of 65,536 pairs of 512 numbers takes less than 1.5 GiB, gradients included") {
+  auto& machine = emu::Machine::instance();
+  machine.idle = true;  // counted, not computed
+  release_cached_cuda_memory();
+  reset_peak_cuda_memory();
+  const std::size_t before = cuda_memory_stats().in_use;
+  {
+    const auto a = Tensor<float, Cuda>::empty({65536, 512}).requires_grad_();
+    const auto b = Tensor<float, Cuda>::empty({65536, 512}).requires_grad_();
+    const auto s = Tensor<float, Cuda>::scalar(2).requires_grad_();
+    backward(loss::info_nce(a, b, s));
+    CHECK(b.grad().defined());
+  }
+  machine.idle = false;
+  const std::size_t peak = cuda_memory_stats().peak - before;
+  MESSAGE("peak: ", peak >> 20, " MiB");
+  CHECK(peak > std::size_t{1000} << 20);  // two inputs, their unit vectors and gradients are a GiB
+  CHECK(peak < std::size_t{1536} << 20);
+}
+#endif
 #endif

@@ -56,6 +56,10 @@ void launch(const char* name, dim3 grid, dim3 block, std::size_t dynamic_bytes, 
   Machine::instance().launch(
       name, grid, block, dynamic_bytes, [](const void* c) { (*static_cast<const decltype(call)*>(c))(); },
       &call);
+  if (DeviceMemory::instance().aligned) {
+    const std::string spilled = DeviceMemory::instance().spilled();
+    TMOR_CHECK(spilled.empty(), "[kernel ", name, "] a thread wrote ", spilled);
+  }
 }
 
 inline int malloc(void** p, std::size_t bytes) {

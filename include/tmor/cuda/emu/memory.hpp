@@ -4,6 +4,7 @@
 /// touched, and becomes such a page itself when freed: an access beyond its end or after its life stops the
 /// program at that very instruction, and `describe` says which buffer it was about.
 
+#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <vector>
@@ -16,12 +17,14 @@ namespace emu {
 class DeviceMemory {
  public:
   static constexpr std::size_t kPage = Fiber::kPage;
+  static constexpr char kMargin = 0x5a;  ///< between the end of a buffer and its guard page
 
   /// Memory the device pretends to have; more is an out-of-memory error of the runtime.
   std::size_t capacity = std::size_t{8} << 30;
   /// Buffers start at a multiple of 16 bytes, as vector loads want it, and may have up to 15 bytes behind
-  /// their end; else they end exactly at the guard page and may start anywhere their size allows.
-  bool aligned = false;
+  /// their end, which `spilled` watches; else they end exactly at the guard page and may start anywhere their
+  /// size allows. TMOR_EMU_ALIGNED=1 sets it.
+  bool aligned = std::getenv("TMOR_EMU_ALIGNED") != nullptr;
 
   /// Null when the capacity does not suffice.
   void* allocate(std::size_t bytes) {
@@ -43,6 +46,7 @@ class DeviceMemory {
     __builtin_memset(base + kPage, 0xff, (pages - 1) * kPage);  // NaN as float, double, bf16 and f16
     std::size_t start = pages * kPage - bytes;
     start -= aligned ? start % 16 : 0;
+    __builtin_memset(base + start + bytes, kMargin, pages * kPage - start - bytes);
     buffers_[base] = {base + start, bytes, pages, true};
     used_ += bytes;
     return base + start;
@@ -57,6 +61,7 @@ class DeviceMemory {
     b->live = false;
     used_ -= b->bytes;
     mprotect(base, (b->pages + 1) * kPage, PROT_NONE);
+    if (b->pages > 1024) madvise(base, (b->pages + 1) * kPage, MADV_DONTNEED);
     // The address is used again as late as possible.
     retired_.push_back(base);
     if (retired_.size() > 64) {
@@ -77,6 +82,21 @@ class DeviceMemory {
   bool knows(const void* p) const {
     const std::lock_guard<std::mutex> guard(mutex_);
     return find(p) != nullptr;
+  }
+  /// "3 bytes past the end of a buffer of 401 bytes", where a byte between a buffer's end and its guard page
+  /// has changed; empty where none has.
+  std::string spilled() {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    for (const auto& [base, b] : buffers_) {
+      if (!b.live) continue;
+      for (char *p = b.begin + b.bytes, *end = base + b.pages * kPage; p < end; ++p)
+        if (*p != kMargin) {
+          __builtin_memset(p, kMargin, static_cast<std::size_t>(end - p));
+          return tmor::detail::cat(p - b.begin - static_cast<Index>(b.bytes),
+                                   " bytes past the end of a buffer of ", b.bytes, " bytes");
+        }
+    }
+    return "";
   }
   std::size_t used() const {
     const std::lock_guard<std::mutex> guard(mutex_);

@@ -1,0 +1,157 @@
+// Operations and training steps on the GPU beside bench/peers/peer_gpu.py, which has the same cases under the same
+// names. One JSON object a case on stdout: the median time of a call, the peak of device memory, and a rate where one
+// says more. --quick: a third of the time. Without a GPU it says so in one line and exits 1.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include "tmor/cuda/cuda.cuh"
+#include "tmor/losses/contrastive.hpp"
+#include "tmor/models/tri_modal.hpp"
+#include "tmor/optim/adamw.hpp"
+
+namespace {
+
+using namespace tmor;
+using Tn = Tensor<float, Cuda>;
+
+double seconds_a_case = 0.6;
+
+Tn random(const Shape& shape) {
+  static Rng rng(0);
+  return normal<float, Cuda>(rng, shape);
+}
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// Median seconds of a call of `f`, which runs on the GPU, and prints the case. `bytes` that a call must move and
+/// `flops` it must do give rates.
+template <class F> double run(const char* name, double bytes, double flops, const F& f) {
+  try {
+    reset_peak_cuda_memory();
+    for (int i = 0; i < 3; ++i) f();
+    synchronize_cuda();
+    std::vector<double> times;
+    for (const double start = now(); times.size() < 5 || (now() - start < seconds_a_case && times.size() < 200);) {
+      const double t = now();
+      f();
+      synchronize_cuda();
+      times.push_back(now() - t);
+    }
+    std::sort(times.begin(), times.end());
+    const double s = times[times.size() / 2];
+    std::printf("{\"case\": \"%s\", \"ms\": %.4f, \"peak_mib\": %.0f", name, s * 1e3,
+                static_cast<double>(cuda_memory_stats().peak) / 1048576);
+    if (bytes > 0) std::printf(", \"gb_s\": %.0f", bytes / s / 1e9);
+    if (flops > 0) std::printf(", \"tflop_s\": %.2f", flops / s / 1e12);
+    std::printf("}\n");
+    std::fflush(stdout);
+    release_cached_cuda_memory();
+    return s;
+  } catch (const Error& e) {
+    std::fprintf(stderr, "%s: %s\n", name, e.what());
+    return 0;
+  }
+}
+
+void info_nce_of(Index n) {
+  const Tn a = random({n, 512}).requires_grad_(), b = random({n, 512}).requires_grad_();
+  const Tn scale = Tn::scalar(2.659f).requires_grad_();
+  const auto size = static_cast<double>(n);
+  run(("infonce_" + std::to_string(n)).c_str(), 0, 4 * 2 * size * size * 512, [&] {
+    for (const Tn& t : {a, b, scale}) t.clear_grad();
+    backward(loss::info_nce(a, b, scale));
+  });
+}
+
+models::TriModalConfig tri_modal() {
+  models::TriModalConfig c;
+  models::UnikConfig s;
+  s.joints = 17;
+  s.in_channels = 6;
+  s.embed = 512;
+  c.skeleton = s;
+  models::VideoConfig v;
+  v.frames = 4;
+  v.height = v.width = 32;
+  v.patch = 8;
+  v.dim = 128;
+  v.depth = 2;
+  v.heads = 4;
+  v.embed = 512;
+  c.video = v;
+  c.text = models::CausalTextConfig{.vocab = 1000, .context = 16, .width = 128, .depth = 2, .heads = 4, .embed = 512};
+  return c;
+}
+
+void training_steps() {
+  Rng rng(1);
+  models::TriModal<float, Cuda> net(rng, tri_modal());
+  optim::AdamW<float, Cuda> adam(parameters<float, Cuda>(net), {.lr = 1e-4});
+  constexpr Index n = 256;
+  models::TriBatch<float, Cuda> b;
+  b.skeleton = random({n, 1, 64, 17, 6});
+  b.frames = random({n, 4, 32, 32, 3});
+  std::vector<Index> ids;
+  for (Index i = 0; i < n * 16; ++i) ids.push_back(i * i % 1000);
+  b.text = {Tensor<Index, Cuda>::from(ids, {n, 16}), Tensor<Index, Cuda>::from(std::vector<Index>(n, 15))};
+  run("trimodal_step_256", 0, 0, [&] {
+    Rng draws(2);
+    backward(net.loss(b, Context{true, &draws}).total);
+    adam.step();
+    for (const auto& p : adam.params()) p.tensor.clear_grad();
+  });
+  run("skeleton_fwdbwd_256", 0, 0, [&] {
+    Rng draws(2);
+    backward(sum(net.embed_skeletons(b.skeleton, Context{true, &draws})));
+    for (const auto& p : adam.params()) p.tensor.clear_grad();
+  });
+  const Tn one = random({1, 1, 64, 17, 6});
+  run("skeleton_latency_1", 0, 0, [&] {
+    const NoGrad guard;
+    net.embed_skeletons(one, Context{});
+  });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc > 1 && std::strcmp(argv[1], "--quick") == 0) seconds_a_case = 0.2;
+  try {
+    cuda_api();
+  } catch (const Error& e) {
+    std::fprintf(stderr, "%s\n", e.what());
+    return 1;
+  }
+  constexpr Index kMany = Index{1} << 26;
+  {
+    const Tn x = random({kMany}), y = Tn::empty({kMany});
+    run("copy", 8.0 * kMany, 0, [&] { copy_into(Cuda{}, y, x); });
+    run("gelu", 8.0 * kMany, 0, [&] { gelu(x); });
+  }
+  {
+    const Tn x = random({16384, 1024}), gamma = random({1024}), beta = random({1024});
+    run("layernorm", 8.0 * 16384 * 1024, 0, [&] { layer_norm(x, gamma, beta); });
+    run("softmax", 8.0 * 16384 * 1024, 0, [&] { softmax(x); });
+    run("sum_rows", 4.0 * 16384 * 1024, 0, [&] { sum(x, 1); });
+  }
+  {
+    const Tn a = random({2048, 2048}), b = random({2048, 2048});
+    run("matmul_2048", 0, 2.0 * 2048 * 2048 * 2048, [&] { matmul(a, b); });
+  }
+  {
+    const Shape heads{8, 8, 512, 64};
+    const Tn q = random(heads).requires_grad_(), k = random(heads).requires_grad_(), v = random(heads).requires_grad_();
+    run("attention_fwdbwd", 0, 0, [&] {
+      for (const Tn& t : {q, k, v}) t.clear_grad();
+      backward(sum(attention(q, k, v, AttentionOptions<Cuda>{.causal = true})));
+    });
+  }
+  for (const Index n : {1024, 4096, 16384, 65536}) info_nce_of(n);
+  training_steps();
+  return 0;
+}

@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""Do the checks notice faults in the CUDA kernels? mutants.py [--build FOLDER] [--order forward,reverse,random]
+
+Each mutant is one small fault (a barrier dropped, a bound off by one, a wrong index, a missing sum) in a copy of the
+kernels of include/tmor/cuda. The copy holds all of them behind `mutant(k)`, so that it is compiled once, for the emulated
+device; the program of tests/cuda, which compares every family of operations with the CPU, then runs with each in turn. A
+mutant is caught when the program fails, by wrong numbers or by an error of the emulated device, with the threads of a block
+in one of the orders. The whole, unmutated, must pass. Exit status: 0 when every mutant was caught.
+"""
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CUDA = ROOT / "include/tmor/cuda"
+
+# (what is wrong, file, text with the place in <<...>>, what stands there instead, families that run it).
+# An empty replacement drops a statement, which then ends in ';' inside the marks.
+MUTANTS = [
+    # Products
+    ("barrier before a tile is read", "gemm.cuh", "      }\n      <<__syncthreads();>>\n      for (int k = 0; k < kTileK", "", "matmul"),
+    ("barrier before a tile is overwritten", "gemm.cuh", "sum[i][j] += x[i] * y[j];\n      }\n      <<__syncthreads();>>", "", "matmul"),
+    ("bound of A's rows off by one", "gemm.cuh", "<<row0 + ai < s.m>> && k0 + ak < end ?", "row0 + ai <= s.m", "matmul"),
+    ("bound of the inner size gone", "gemm.cuh", "row0 + ai < s.m && <<k0 + ak < end>> ?", "true", "matmul"),
+    ("bound of the result's columns off by one", "gemm.cuh", "row0 + 4 * ty + i < s.m && <<col0 + 4 * tx + j < s.n>>", "col0 + 4 * tx + j <= s.n", "matmul"),
+    ("a product replaces the sum", "gemm.cuh", "<<sum[i][j] += x[i] * y[j];>>", "sum[i][j] = x[i] * y[j];", "matmul"),
+    ("last part of a long product left out", "gemm.cuh", "for (Index p = 0; p < <<s.parts>>; ++p) v += parts", "s.parts - 1", "matmul_long"),
+    ("parts of a long product overlap", "gemm.cuh", "for (Index k0 = <<part * s.part>>; k0 < end", "part * (s.part - 1)", "matmul_long"),
+    ("wrong batch of a strided matrix", "gemm.cuh", "return p[<<at[0]>> + i * row + j * column];", "Index{0}", "matmul"),
+    # Reductions and norms
+    ("shuffles of half a warp", "block.cuh", "for (int mask = <<16>>; mask > 0; mask /= 2) v = combine", "8", "reduce_rows norm"),
+    ("barrier before the warps' results are read", "block.cuh", "= v;\n  <<__syncthreads();>>\n  v = of_warp[0];", "", "reduce_rows norm"),
+    ("barrier before they are overwritten", "block.cuh", "<<__syncthreads();>>  // before the next reduction", "", "norm norm_long info_nce"),
+    ("all warps write one place", "block.cuh", "of_warp[<<threadIdx.x / 32>>] = v;", "threadIdx.x * 0", "reduce_rows norm"),
+    ("a warp's result left out", "block.cuh", "for (unsigned w = <<1>>; w < warps", "2", "reduce_rows norm"),
+    ("a row longer than the block has holes", "block.cuh", "each(Index n, F&& f) const {\n    for (Index i = threadIdx.x; i < n; i += <<blockDim.x>>)", "2 * blockDim.x", "norm_long"),
+    ("first segment's neighbour left out", "reduce.cuh", "for (Index s = <<1>>; s < segments; ++s)", "2", "reduce_rows"),
+    ("end of a segment off by one", "reduce.cuh", "n.count ? <<begin + n.segment>> : n.count;\n  for (Index o", "begin + n.segment + 1", "reduce_rows"),
+    ("barrier before columns are added up", "reduce.cuh", "= acc;\n  <<__syncthreads();>>\n  if (threadIdx.y != 0", "", "reduce_columns"),
+    ("last row of partial sums left out", "reduce.cuh", "for (unsigned y = 1; y < <<kReduceRowsAtOnce>>; ++y)", "kReduceRowsAtOnce - 1", "reduce_columns"),
+    ("columns beyond the last are written", "reduce.cuh", "if (threadIdx.y != 0 || <<o >= n.outputs>>) return;", "false", "reduce_columns"),
+    # Pointwise
+    ("one element too many", "each.cuh", "for (Index i = thread_index(); <<i < n>>; i += thread_count()) body(i);", "i <= n", "pointwise"),
+    ("first dimension's stride forgotten", "each.cuh", "for (int d = rank - 1; <<d >= 0>>; --d)", "d > 0", "pointwise movement"),
+    ("four at a time beyond the end", "pointwise.cuh", "if (<<at + 4 <= n>>)", "at <= n", "pointwise_dense"),
+    ("gradient of the wrong operand", "pointwise.cuh", "static_cast<T>(d * r.d[<<I>>]);", "n_in - 1 - I", "pointwise_dense"),
+    ("broadcast gradient of the first operand", "pointwise.cuh", "if (<<i == k>>) d = r.d[i];", "false", "pointwise"),
+    # Attention
+    ("warp barrier before weights are read", "attention.cuh", "= weight;\n  <<__syncwarp();>>", "", "attention"),
+    ("warp barrier before they are overwritten", "attention.cuh", "w * p[d * step];\n    }\n  }\n  <<__syncwarp();>>", "", "attention"),
+    ("sum not rescaled to the new maximum", "attention.cuh", "total = <<total * shrink>> + warp_sum", "total", "attention_causal"),
+    ("results not rescaled to the new maximum", "attention.cuh", "for (T& sum : sums) <<sum *= shrink;>>", "", "attention_causal"),
+    ("a query sees one key too many", "attention.cuh", "n = <<i + keys - queries + 1>>;", "i + keys - queries + 2", "attention_causal"),
+    ("keys beyond the last are read", "attention.cuh", "add_rows(sums, weight, <<end - j0 < 32 ? end - j0 : 32>>, first, a.value_dim", "Index{32}", "attention"),
+    ("columns beyond the last are written", "attention.cuh", "if (const Index d = first + lane + 32 * c; <<d < a.value_dim>>)", "true", "attention"),
+    ("delta forgotten in the queries' gradient", "attention.cuh", "(s.d_weight(b, h, i, j0 + lane) - <<delta>>)", "T(0)", "attention"),
+    ("scale forgotten in the keys' gradient", "attention.cuh", "key[c] * <<a.scale>>;", "T(1)", "attention"),
+    # Convolutions and pooling
+    ("left edge of an image not padded", "conv.cuh", "if (row < 0 || row >= s.h || <<column < 0>> || column >= s.w) return", "false", "conv2d"),
+    ("strides forgotten in the input's gradient", "conv.cuh", "|| <<column % s.stride_w != 0>>) return", "false", "conv2d"),
+    ("every group has the first one's weight", "conv.cuh", "return w[(row * s.groups + <<group>>) * s.c_out + c];", "Index{0}", "conv2d"),
+    ("heads of the joint mix swapped", "conv.cuh", "s.a_sample + (<<z % s.heads>> * s.v + v)", "s.heads - 1 - z % s.heads", "joint_mix"),
+    ("first window of a pixel off by one", "pool.cuh", "? at * a.out / a.in - 1 : <<(at + a.pad - a.kernel) / a.stride>>;", "(at + a.pad - a.kernel) / a.stride + 2", "pool_overlap"),
+    ("windows' gradients replace each other", "pool.cuh", "<<sum += dy[out] * (T(1) / static_cast<T>(s.divisor(i, j)));>>", "sum = dy[out] * (T(1) / static_cast<T>(s.divisor(i, j)));", "pool_overlap"),
+    # Positions, orders, random numbers, steps
+    ("first row of a target not added", "index.cuh", "for (Index j = <<start[g]>>; j < start[g + 1]", "start[g] + 1", "index"),
+    ("gathered from the wrong row", "index.cuh", "y[e] = x[(<<e / inner / k>> * n + ids[e])", "e / inner / n", "index gather"),
+    ("largest found again and again", "index.cuh", "if ((j == 0 || <<last.before(v, order)>>)", "true", "rank"),
+    ("random numbers beyond the end", "random.cuh", "if (<<i >= n>>) return;", "false", "dropout"),
+    ("the same word for all four", "random.cuh", "u = uniform_from_bits(block.word[<<k>>]);", "0", "dropout"),
+    ("first element of a tensor in its neighbour", "update.cuh", "(<<first[middle] <= e>> ? low : high)", "first[middle] < e", "optim"),
+    ("position not counted from the tensor's first", "update.cuh", "const Index i = <<e - first[low]>>;", "e", "optim"),
+]
+
+
+def planted(name, text, mutants):
+    """`text` of file `name` with every mutant of it, by number, behind mutant(number)."""
+    places = []
+    for number, (what, _, place, new, _) in mutants:
+        before, rest = place.split("<<")
+        old, after = rest.split(">>")
+        if text.count(before + old + after) != 1:
+            sys.exit(f"mutants.py: '{what}': {name} holds the place {text.count(before + old + after)} times instead of once: {place!r}")
+        if not old.endswith(";"):
+            other = f"(mutant({number}) ? ({new}) : ({old}))"
+        elif new:
+            other = f"if (mutant({number})) {{ {new} }} else {{ {old} }}"
+        else:
+            other = f"if (!mutant({number})) {{ {old} }}"
+        places.append((text.index(before + old + after) + len(before), old, other))
+    for at, old, other in sorted(places, reverse=True):
+        text = text[:at] + other + text[at + len(old):]
+    return text
+
+
+SWITCH = """#pragma once
+#include <cstdlib>
+inline const int tmor_mutant = [] { const char* s = std::getenv("TMOR_MUTANT"); return s ? std::atoi(s) : 0; }();
+inline bool mutant(int number) { return number == tmor_mutant; }
+"""
+
+
+def build(folder):
+    """Compiles the planted kernels and the CPU's side; returns the program."""
+    copy = folder / "include/tmor/cuda"
+    copy.mkdir(parents=True, exist_ok=True)
+    (folder / "mutant.hpp").write_text(SWITCH)
+    numbered = list(enumerate(MUTANTS, 1))
+    for source in sorted(CUDA.glob("*.cuh")):
+        of_file = [(k, m) for k, m in numbered if m[1] == source.name]
+        (copy / source.name).write_text(planted(source.name, source.read_text(), of_file))
+    compiler = os.environ.get("CXX", "g++").split()
+    flags = ["-std=c++20", "-O1", "-march=native", "-w", "-DTMOR_CUDA_EMULATED"]
+    own = [f"-I{folder / 'include'}", "-include", str(folder / "mutant.hpp")]
+    include = [f"-I{ROOT / 'include'}", f"-I{ROOT / 'tests/cuda'}"]
+    jobs = [subprocess.Popen(compiler + flags + own + include + ["-c", "-x", "c++", str(ROOT / "tests/cuda" / name), "-o",
+                                                                 str(folder / (name + ".o"))]) for name in ("kernels.cu", "main.cpp")]
+    if any(job.wait() for job in jobs):
+        sys.exit("mutants.py: the kernels do not compile")
+    program = folder / "families"
+    subprocess.run(compiler + [str(folder / "kernels.cu.o"), str(folder / "main.cpp.o"), "-pthread", "-o", str(program)], check=True)
+    return program
+
+
+def run(program, number, order, families):
+    """Why the program fails, or None when it passes."""
+    environment = os.environ | {"TMOR_MUTANT": str(number), "TMOR_EMU_ORDER": order.removesuffix("+aligned")}
+    if order.endswith("+aligned"):  # buffers start where vector loads want them, which is what kernels then use
+        environment["TMOR_EMU_ALIGNED"] = "1"
+    try:
+        done = subprocess.run([program, *families], env=environment, capture_output=True, text=True, timeout=60, errors="replace")
+    except subprocess.TimeoutExpired:
+        return "does not end"
+    if done.returncode == 0:
+        return None
+    wrong = [line for line in done.stdout.splitlines() if "too large" in line]
+    lines = done.stderr.strip().splitlines() or wrong or [f"exit status {done.returncode}"]
+    return " ".join(lines[0].split())[:100]
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--build", type=pathlib.Path, default=ROOT / "build/mutants", help="where to build (default: %(default)s)")
+    options.add_argument("--order", default="forward,reverse,random,forward+aligned", help="orders of threads, +aligned with aligned buffers, tried in turn (default: %(default)s)")
+    o = options.parse_args()
+    start, orders = time.time(), o.order.split(",")
+    program = build(o.build.resolve())
+    print(f"built in {time.time() - start:.0f} s")
+    for order in orders:
+        why = run(program, 0, order, [])
+        if why:
+            sys.exit(f"mutants.py: the kernels as they are fail, threads in order {order}: {why}")
+    missed = 0
+    for number, (what, file, _, _, families) in enumerate(MUTANTS, 1):
+        for order in orders:
+            why = run(program, number, order, families.split())
+            if why:
+                break
+        missed += not why
+        print(f"{number:2} {'caught' if why else 'MISSED'}  {file:14} {what}: {order + ': ' + why if why else 'passes in every order'}",
+              flush=True)
+    print(f"{len(MUTANTS)} mutants, {missed} missed, {time.time() - start:.0f} s")
+    return missed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
