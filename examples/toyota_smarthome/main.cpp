@@ -9,8 +9,7 @@
 /// over classes of the accuracy.
 
 #include "common/trimmed.hpp"
-#include "tmor/data/pose_json.hpp"
-#include "tmor/io/npz.hpp"
+#include "tmor/data/pose_file.hpp"
 
 namespace {
 
@@ -21,26 +20,6 @@ struct Settings : task::Training {
   Index dims = 2;
   bool swap_sides = false;
 };
-
-/// The one array (T, 17, 2) of an .npz; joints at (0, 0) are missing.
-tmor::SkeletonSequence read_key_points(const std::string& path) {
-  const tmor::io::Npz file(path);
-  const auto names = file.names();
-  TMOR_CHECK_IO(names.size() == 1, path, ": ", names.size(), " arrays, not the key points alone");
-  const auto a = file.array(names[0], std::size_t{1} << 28).convert_to<float>();
-  TMOR_CHECK_IO(a.shape().rank() == 3 && a.shape()[0] >= 1 && a.shape()[1] == 17 && a.shape()[2] == 2, path,
-                ": ", names[0], " has the shape ", a.shape(), ", not (T, 17, 2)");
-  auto s = tmor::SkeletonSequence::make(tmor::joint_layout("coco17"), 1, a.shape()[0], 2);
-  std::copy(a.as<float>().begin(), a.as<float>().end(), s.xyz.begin());
-  std::fill(s.valid.begin(), s.valid.end(), std::uint8_t{tmor::kObserved});
-  s.mark_zeros_missing_();
-  try {
-    s.check(path);
-  } catch (const tmor::Error& e) {
-    tmor::detail::fail<tmor::IoError>(e.what());
-  }
-  return s;
-}
 
 /// Left joints where right ones stood and the other way round.
 tmor::SkeletonSequence with_sides_swapped(const tmor::SkeletonSequence& s) {
@@ -90,9 +69,7 @@ int main(int argc, char** argv) {
           return folder + "/" + id + ".json";
         },
         [&](const std::string& path) {
-          auto s = path.ends_with(".npz")
-                       ? read_key_points(path)
-                       : tmor::data::read_pose_json(path, {.channels = o.dims, .allow_empty = true});
+          auto s = tmor::data::read_pose_file(path, "coco17", {.channels = o.dims, .allow_empty = true});
           return o.swap_sides ? with_sides_swapped(s) : s;
         },
         prepare, TMOR_EXAMPLES "/toyota_smarthome/captions.json"};
