@@ -19,7 +19,7 @@ struct Settings : task::Training {
   Index folds = 0, only = 0;
 };
 
-/// Gaps filled, joints mapped to those of the upper body and hips, the torso 1 long.
+/// Gaps filled, missing ends held, the pelvis of the clip in the origin, the torso 1 long.
 tmor::SkeletonSequence prepare(tmor::SkeletonSequence s) {
   tmor::fill_gaps_(s, s.frames, tmor::GapEnds::kHold);
   tmor::normalize_body_(s, tmor::BodyCenter::kClip);
@@ -116,7 +116,8 @@ int main(int argc, char** argv) {
     cli::Program program("Classifies the gestures of UAV-GESTURE from 2-D skeletons.");
     Settings o;
     o.protocol = "uav-gesture-subjects";
-    o.common.epochs = 120;
+    o.common.epochs = 150;
+    o.input.crop_low = 0.3;  // a gesture is repeated several times a clip
     o.batch = 16;
     o.input.mirror = 0;  // move_to_left and move_to_right are mirror images
     program.option("--folds", o.folds, "parts that subjects are dealt to; 0: each subject is one")
