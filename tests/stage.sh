@@ -120,18 +120,17 @@ case $stage in
     mkdir -p "$build"
     failed=0
     flags=(-std=c++20 --expt-relaxed-constexpr -diag-suppress 1675 -O2 -Xcompiler -march=native -I "$root/include")
-    for arch in ${TMOR_CUDA_ARCHS:-80 90}; do
-      for kernel in "${kernels[@]}"; do
-        echo "sm_$arch ${kernel#"$root/"}"
-        if ! "$nvcc" "${flags[@]}" -x cu -arch="sm_$arch" -Xptxas -v -c "$kernel" \
-          -o "$build/$(basename "$kernel" .cu).o" >"$build/log" 2>&1; then
-          failed=1
-          cat "$build/log"
-        elif grep -E '[1-9][0-9]* bytes spill' "$build/log"; then
-          failed=1
-          echo "registers spill to memory"
-        fi
-      done
+    for arch in ${TMOR_CUDA_ARCHS:-80 90}; do flags+=(-gencode "arch=compute_$arch,code=sm_$arch"); done
+    for kernel in "${kernels[@]}"; do
+      echo "${kernel#"$root/"} for sm ${TMOR_CUDA_ARCHS:-80 90}"
+      if ! "$nvcc" "${flags[@]}" -x cu -Xptxas -v -c "$kernel" -o "$build/$(basename "$kernel" .cu).o" \
+        >"$build/log" 2>&1; then
+        failed=1
+        cat "$build/log"
+      elif grep -E '[1-9][0-9]* bytes spill' "$build/log"; then
+        failed=1
+        echo "registers spill to memory"
+      fi
     done
     [ $failed = 0 ] || exit 1
     # The programs link with NVIDIA's runtime; where there is no GPU they must say so in one line.

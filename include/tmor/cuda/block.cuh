@@ -79,8 +79,9 @@ template <class Body> __global__ void __launch_bounds__(kMostThreads) each_row(B
   const BlockTeam<typename Body::Compute> team;
   for (Index row = blockIdx.x; row < rows; row += gridDim.x) body(team, row);
 }
+/// There are few chunks: registers are worth more than blocks side by side.
 template <class Body>
-__global__ void __launch_bounds__(kMostThreads) each_chunk(Body body, RowChunks chunks) {
+__global__ void __launch_bounds__(kMostThreads, 4) each_chunk(Body body, RowChunks chunks) {
   const Index chunk = blockIdx.x;
   body(BlockTeam<typename Body::Compute>{}, chunk, chunks.begin(chunk), chunks.end(chunk));
 }

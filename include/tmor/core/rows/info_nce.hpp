@@ -116,7 +116,7 @@ template <class C> struct InfoNceSums {
   template <class Team> TMOR_HD void operator()(const Team& team, Index chunk, Index begin, Index end) const {
     using V = typename Team::V;
     C* sums = d.parts + chunk * d.n;
-    const bool shared = *d.shared != C(0), keep = d.whole();
+    const bool shared = *d.shared != C(0);
     for (Index row = begin; row < end; ++row) {
       const Index i = d.first + row;
       C* s = d.s + row * d.n;
@@ -128,7 +128,7 @@ template <class C> struct InfoNceSums {
       if (shared) {
         both = team.sum(d.n, [&](auto at) {
           const V v = at.load(static_cast<const C*>(s)), e = math::exp(v - shift);
-          if (keep) at.store(s, e);
+          at.store(s, e);  // read again where there is one block only
           add_to_column(at, e);
           return Two<V>{e, d.template targets<V>(at, i) * v};
         });

@@ -21,7 +21,7 @@ template <class C> struct PairTargets {
   /// The target of row i (of n columns) at what a lane has in hand; 0 where a pair is no positive.
   template <class V, class At> TMOR_HD TMOR_ALWAYS_INLINE V value(At at, Index i, Index n) const {
     if (weight) return at.load(weight + i * n);
-    return select(at.load(group) == V(group[i]), V(in_group ? in_group[i] : C(1)), V(C(0)));
+    return select(at.load(group) == V(group[i]), V(in_group[i]), V(C(0)));
   }
   /// `v`, but `otherwise` for pairs that take no part; `target` is their `value`.
   template <class V, class At>
