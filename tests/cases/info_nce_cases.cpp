@@ -64,8 +64,10 @@ ShapeSets sizes(std::initializer_list<Index> list) {
 
 TEST_CASE("info_nce: the table") {
   // Scales up to 100: the last does not fit one shift. Then blocks of 1 and 9 rows.
-  for (const auto& [log_scale, rows] : std::vector<std::pair<double, Index>>{
+  for (const auto& tried : std::vector<std::pair<double, Index>>{
            {0.0, 0}, {2.0, 0}, {4.6, 0}, {1.0, 1}, {2.0, 9}, {4.6, 9}, {6.0, 9}}) {
+    const double log_scale = tried.first;  // clang 14 captures no structured bindings
+    const Index rows = tried.second;
     const Blocks forced(tmor::detail::forced_pair_rows(), rows);
     CAPTURE(log_scale);
     CAPTURE(rows);
