@@ -50,9 +50,75 @@ def numbers_in(value):
     return [value] if isinstance(value, float) else []
 
 
+def detection(tmp):
+    """Untrimmed videos: poses with a planted pattern in the files of TSU and Charades, found, told again, streamed."""
+    videos = {}
+    for i in range(9):
+        actions = [[(i + k) % 4, 40 + 130 * k, 130 + 130 * k] for k in range(4)] + [[i % 4, 300, 200]]
+        videos[f"P{i:02}T01C01"] = {"subset": "testing" if i >= 6 else "training", "duration": 600, "actions": actions}
+    (tmp / "tsu").mkdir()
+    (tmp / "tsu/small.json").write_text(json.dumps(videos))
+    (tmp / "tsu/names").write_text("".join(f"{c}\tClass_{c}\n" for c in range(4)))
+    protocol = {"name": "tsu-small", "title": "small", "source": "here", "task": "detection",
+                "annotations": {"format": "json", "file": "small.json"}, "classes": {"count": 4, "file": "names"},
+                "metric": {"name": "tsu", "rows": "all", "bounds": "strict", "missing": "refused"}, "empty_class": "skip",
+                "sampling": {"steps": 0}}
+    (tmp / "tsu/small-tsu.json").write_text(json.dumps(protocol))
+    planted = ["--data", tmp / "tsu", "--protocol", tmp / "tsu/small-tsu.json"]
+    check(run("plant_poses", *planted, "--poses", tmp / "tsu/poses", "--json")["videos"] == 9, "nine videos planted")
+    train = [*planted, "--poses", tmp / "tsu/poses", "--size", "tiny", "--batch", 8, "--epochs", 50, "--frames", 32,
+             "--hop", 8, "--lr", 6e-3, "--dropout", 0.1, "--joint-drop", 0, "--head-width", 32, "--ema", 0.9, "--threads", 2,
+             "--json"]
+    found = run("tsu", *train, "--out", tmp / "tsu/run", "--predictions", tmp / "tsu/scores.txt", "--online")
+    check(found["map"] > 0.6 and found["chance"] < 0.3, f"the planted pattern is found: {found['map']}")
+    check(found["online"]["delay_seconds"] < 10 and 0 < found["online"]["map"] <= 1, "what a live camera would get")
+    told = run("tsu", *planted, "--score", tmp / "tsu/scores.txt", "--json")
+    check(abs(told["map"] - found["map"]) < 1e-3, "its predictions, measured again")
+    again = run("tsu", *train, "--out", tmp / "tsu/run", "--resume")
+    check(again["map"] == found["map"], "a finished run, resumed, gives the same figure from kept tokens")
+
+    live = ["--detector", tmp / "tsu/run/detector.safetensors", "--poses", tmp / "tsu/poses/P08T01C01.json", "--json"]
+    live = run("detect_stream", *live, "--annotations", tmp / "tsu/small.json", "--id", "P08T01C01")
+    check(live["equals_offline"] and live["steps"] == 60 and 0 < live["map_online"] <= 1, "frame by frame, the same bits")
+
+    (tmp / "tsu/poses/P07T01C01.json").unlink()
+    check("P07T01C01" in run("tsu", *train, "--max-steps", 1, status=1), "the video without poses is named")
+    left = run("tsu", *train, "--max-steps", 1, "--allow-missing")
+    check(left["missing_poses"] == ["P07T01C01"] and left["left_out"] == 1, "and may be left out")
+    (tmp / "tsu/poses/P08T01C01.json").write_text("{")
+    check("P08T01C01.json" in run("tsu", *train, "--allow-missing", status=1), "the damaged file is named")
+
+    protocol |= {"name": "charades-small", "sampling": {"steps": 25}}
+    protocol["metric"] |= {"rows": "25-points", "bounds": "inclusive", "missing": "last"}
+    for i, v in enumerate(videos.values()):
+        v |= {"duration": 24.5, "actions": [[c, a / 25, b / 25] for c, a, b in v["actions"]]}
+    (tmp / "tsu/small.json").write_text(json.dumps(videos))
+    (tmp / "tsu/small-charades.json").write_text(json.dumps(protocol))
+    planted[3] = tmp / "tsu/small-charades.json"
+    run("plant_poses", *planted, "--poses", tmp / "tsu/coco", "--format", "coco", "--json")
+    official = run("charades", *planted, "--poses", tmp / "tsu/coco", "--size", "tiny", "--batch", 8, "--max-steps", 2,
+                   "--predictions", tmp / "tsu/25.txt", "--json")
+    check(official["rows"] == 75 and len((tmp / "tsu/25.txt").read_text().splitlines()) == 75, "25 rows a video")
+
+    (tmp / "ut/joints").mkdir(parents=True)
+    labels = ""
+    for s in range(1, 9):
+        lines = [" ".join(map(str, [2 * t, *(((7 * k * t + s) % 11) / 10 for k in range(60))])) for t in range(90)]
+        (tmp / f"ut/joints/joints_s{s:02}_e01.txt").write_text("\n".join(lines) + "\n")
+        labels += f"s{s:02}_e01\nwalk: 10 60\nthrow: 80 120\n"
+    (tmp / "ut/actionLabel.txt").write_text(labels)
+    kinect = run("utkinect", "--data", tmp / "ut", "--size", "tiny", "--max-steps", 2, "--json")
+    check(kinect["rows"] == 180 and kinect["n_train"] == 6, "two test subjects")
+
+
 with tempfile.TemporaryDirectory() as folder:
     tmp = pathlib.Path(folder)
+    detection(tmp)
     first = run("pretrain", *small(), "--out", tmp / "a", "--compare", "--json")
+    planted = ["--data", tmp / "tsu", "--protocol", tmp / "tsu/small-charades.json", "--poses", tmp / "tsu/coco"]
+    words = run("charades", *planted, "--mode", "zeroshot", "--init", tmp / "a", "--frames", 16, "--hop", 8, "--json")
+    check(0 < words["map"] <= 1 and words["rows"] == 75, "frames compared with the names of classes")
+    check("--init" in run("charades", *planted, "--mode", "zeroshot", status=2), "which needs a model with texts")
     for part in (first, *first["comparisons"].values()):
         for key in ("fine_tune", "linear", "few_shot", "zero_shot", "retrieval", "detection"):
             check(key in part, f"{key} in metrics")

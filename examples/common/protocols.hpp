@@ -35,6 +35,21 @@ inline std::string percent(const Json& value) {
   return text;
 }
 
+/// The table of all frame policies of a result of `eval::score_frames`.
+inline void print_frame_policies(const Json& r) {
+  std::fprintf(stderr, "%s\n\n", r["protocol"].get<std::string>().c_str());
+  std::fprintf(stderr, "%-20s %8s %8s %8s %10s\n", "policy", "mAP %", "WAP %", "chance %", "rows");
+  for (const auto& [name, p] : r["policies"].items()) {
+    const bool defined = p.contains("rows");
+    std::fprintf(stderr, "%-20s %8s %8s %8s %10s%s\n", name.c_str(), percent(p["map"]).c_str(),
+                 percent(defined ? p["wap"] : Json()).c_str(),
+                 percent(defined ? p["chance"] : Json()).c_str(),
+                 defined ? std::to_string(p["rows"].get<tmor::Index>()).c_str() : "-",
+                 name == r["policy"].get<std::string>() ? "  <- the protocol's" : "");
+    if (!defined) std::fprintf(stderr, "    %s\n", p["reason"].get<std::string>().c_str());
+  }
+}
+
 /// Measures the predictions of clips in the file `path` against the labels of the test side of `p`.
 inline Json score_clip_file(const tmor::eval::Protocol& p, const std::string& data, const std::string& path,
                             bool allow_missing) {

@@ -9,25 +9,6 @@
 #include "common/protocols.hpp"
 
 using namespace tmor;
-using task::percent;
-
-namespace {
-
-void print(const cli::Json& r) {
-  std::fprintf(stderr, "%s\n\n", r["protocol"].get<std::string>().c_str());
-  std::fprintf(stderr, "%-20s %8s %8s %8s %10s\n", "policy", "mAP %", "WAP %", "chance %", "rows");
-  for (const auto& [name, p] : r["policies"].items()) {
-    const bool defined = p.contains("rows");
-    std::fprintf(stderr, "%-20s %8s %8s %8s %10s%s\n", name.c_str(), percent(p["map"]).c_str(),
-                 percent(defined ? p["wap"] : cli::Json()).c_str(),
-                 percent(defined ? p["chance"] : cli::Json()).c_str(),
-                 defined ? std::to_string(p["rows"].get<Index>()).c_str() : "-",
-                 name == r["policy"].get<std::string>() ? "  <- the protocol's" : "");
-    if (!defined) std::fprintf(stderr, "    %s\n", p["reason"].get<std::string>().c_str());
-  }
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   return cli::run([&] {
@@ -51,7 +32,7 @@ int main(int argc, char** argv) {
       const auto given =
           eval::parse_frame_scores(eval::read_text_or_gzip(scores), scores, p.classes, p.steps);
       result = eval::score_frames(p, eval::test_timelines(p, data), given, allow_missing);
-      print(result);
+      task::print_frame_policies(result);
     } else {
       result = task::score_clip_file(p, data, scores, allow_missing);
     }

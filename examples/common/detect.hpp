@@ -1,0 +1,295 @@
+#pragma once
+/// Frame-wise detection: train on windows, read whole videos as a stream, measure by the protocol.
+
+#include <chrono>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "common/detector_file.hpp"
+#include "common/training.hpp"
+#include "tmor/eval/score.hpp"
+#include "tmor/io/npy.hpp"
+#include "tmor/optim/adamw.hpp"
+#include "tmor/train/skeleton_model.hpp"
+
+namespace task {
+
+using tmor::io::Json;
+
+/// Frame tokens of videos, kept in a folder as one .npy each, so that they are computed once. A folder of
+/// other weights or options is not used: its files are replaced. Without a folder nothing is kept.
+class TokenCache {
+ public:
+  TokenCache() = default;
+  TokenCache(std::string folder, const std::string& key) : folder_(std::move(folder)) {
+    if (folder_.empty()) return;
+    tmor::io::make_directories(folder_);
+    const std::string path = folder_ + "/key.json";
+    if (tmor::io::exists(path) && tmor::io::read_json(path) == Json{{"key", key}}) return;
+    for (const auto& name : tmor::io::list_directory(folder_))
+      if (name.ends_with(".npy")) ::unlink((folder_ + "/" + name).c_str());
+    tmor::io::write_json(path, {{"key", key}});
+  }
+  template <class Make> Tensor<> operator()(const std::string& id, Make&& make) const {
+    const std::string path = folder_ + "/" + id + ".npy";
+    if (!folder_.empty() && tmor::io::exists(path)) {
+      const auto a = tmor::io::read_npy(path);
+      return Tensor<>::from_pointer(a.as<float>().data(), a.shape());
+    }
+    const Tensor<> x = make();
+    if (!folder_.empty()) {
+      tmor::io::Array a(tmor::DType::f32, x.shape());
+      x.read(a.as<float>().data());
+      tmor::io::write_npy(path, a);
+    }
+    return x;
+  }
+
+ private:
+  std::string folder_;
+};
+
+/// A number that changes with any weight.
+inline std::string weights_key(const auto& model, const Json& options) {
+  std::uint64_t h = 1469598103934665603u;
+  const auto add = [&](const void* p, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) h = (h ^ static_cast<const unsigned char*>(p)[i]) * 1099511628211u;
+  };
+  const auto tensor = [&](const std::string&, const auto& t, auto...) {
+    const auto v = t.to_vector();
+    add(v.data(), v.size() * sizeof v[0]);
+  };
+  tmor::visit_tensors(model, tensor, tensor);
+  const std::string text = tmor::io::json_text(options);
+  add(text.data(), text.size());
+  return std::to_string(h);
+}
+
+/// Sets the bias of a head to the share of each class among the steps of the videos.
+inline void start_at_shares(tmor::models::TcnHead<>& head, const std::vector<Video>& videos) {
+  std::vector<double> seconds(static_cast<std::size_t>(head.config.classes), 0.5);
+  double all = 1;
+  for (const auto& v : videos) {
+    all += v.truth.length;
+    for (const auto& a : v.truth.spans)
+      seconds[static_cast<std::size_t>(a.action)] +=
+          std::max(0.0, std::min(a.end, v.truth.length) - std::max(0.0, a.start));
+  }
+  for (std::size_t c = 0; c < seconds.size(); ++c) {
+    const double p = std::min(0.5, seconds[c] / all);
+    head.out.b.mutable_data()[c] = static_cast<float>(std::log(p / (1 - p)));
+  }
+}
+
+using SkeletonEncoder = tmor::models::SkeletonEncoder<>;
+
+/// The network before training. `pretrained` has no layers where training starts from scratch.
+inline WindowDetector new_detector(Rng& rng, const VideoSet& set, const DetectionSettings& o,
+                                   SkeletonEncoder pretrained = {}) {
+  const auto& poses = set.train.front().poses;
+  WindowDetector d;
+  const bool fresh = tmor::parameters(pretrained).empty();
+  d.encoder = fresh ? SkeletonEncoder(
+                          rng, encoder_config(o.size, poses.joints, poses.channels, o.input, 0, o.dropout))
+                    : std::move(pretrained);
+  if (!fresh) d.encoder.remove_embedding(o.dropout);
+  const auto config = d.encoder.config();
+  TMOR_CHECK(tmor::models::joints_of(config) == poses.joints &&
+                 tmor::models::channels_of(config) == o.input.streams.channels(poses.channels),
+             "--init: a model of ", tmor::models::joints_of(config), " joints and ",
+             tmor::models::channels_of(config), " channels; these videos have ", poses.joints, " and ",
+             o.input.streams.channels(poses.channels));
+  d.head = tmor::models::TcnHead<>(rng, {.in = d.encoder.width(),
+                                         .classes = std::ssize(set.classes),
+                                         .width = o.head_width,
+                                         .layers = o.head_layers,
+                                         .dropout = o.dropout,
+                                         .causal = o.causal});
+  start_at_shares(d.head, set.train);
+  return d;
+}
+
+/// The tokens of one video.
+inline Tensor<> video_tokens(const tmor::models::SkeletonEncoder<>& encoder, const Video& v,
+                             const DetectionSettings& o, bool mirror = false) {
+  const Index stride = encoder.stride();
+  return tmor::eval::stream_tokens(v.poses, stride, o.stream(o.rate(stride), stride),
+                                   window_encoder(encoder, o, mirror));
+}
+
+inline Tensor<> cached_tokens(const tmor::models::SkeletonEncoder<>& encoder, const Video& v,
+                              const DetectionSettings& o, const TokenCache& cache, bool mirror) {
+  return cache(mirror ? v.id + ".mirror" : v.id, [&] { return video_tokens(encoder, v, o, mirror); });
+}
+
+/// A video as `eval::fit_detection` wants it: row r of T stands for r / T of the length.
+inline tmor::eval::DetectionSequence token_sequence(const Video& v, Tensor<> tokens,
+                                                    double steps_per_second) {
+  tmor::Timeline truth = v.truth;
+  truth.length = static_cast<double>(tokens.size(0)) / steps_per_second;
+  return {std::move(tokens), std::move(truth)};
+}
+
+/// Trains as the options say. `score_now(detector)` measures, for the log.
+template <class ScoreNow>
+Detector train_detector(const VideoSet& set, const DetectionSettings& o, SkeletonEncoder pretrained,
+                        const std::string& out, Json& figures, ScoreNow&& score_now) {
+  Rng rng(o.common.seed);
+  WindowDetector model = new_detector(rng, set, o, std::move(pretrained));
+  const Index stride = model.encoder.stride();
+  TMOR_CHECK(o.input.frames % stride == 0, "--frames ", o.input.frames, ": want a multiple of ", stride);
+  tmor::eval::check(o.stream(o.rate(stride), stride), stride);
+  const WindowSampler sampler(set.train, std::ssize(set.classes), stride, o);
+  tmor::optim::AdamW<> optimizer(tmor::parameters(model), {.lr = o.lr, .weight_decay = o.weight_decay});
+  tmor::data::Loader<WindowBatch> loader(
+      std::max(o.batch, sampler.windows()), [&](const tmor::data::BatchPlan& plan) { return sampler(plan); },
+      {.batch_size = o.batch, .drop_last = true, .seed = o.common.seed, .workers = 1});
+  tmor::train::Loop loop(model, optimizer, loader, rng, loop_options(o, loader, out, o.validate_every));
+  const auto as_detector = [&] { return Detector{model.encoder, tmor::eval::DetectionModel(model.head)}; };
+  const auto result = loop.run(
+      [&](const WindowBatch& b, const Context& ctx) {
+        return tmor::loss::bce_with_logits(model(b.input, ctx), b.y, b.counted);
+      },
+      [&] { return score_now(as_detector()); });
+  stop_if_interrupted(result);
+  figures["parameters"] = tmor::parameter_count(model);
+  figures["loss"] = result.loss;
+  loop.ema().swap();  // the model holds the averages from here on
+  return as_detector();
+}
+
+/// Trains another head on the frozen tokens of the training videos, whole ones, each also mirrored.
+inline void refit_head(Detector& d, const VideoSet& set, const DetectionSettings& o, const TokenCache& cache,
+                       Json& figures) {
+  std::vector<tmor::eval::DetectionSequence> sequences;
+  for (const auto& v : set.train)
+    for (const bool mirror : {false, true})
+      sequences.push_back(
+          token_sequence(v, cached_tokens(d.encoder, v, o, cache, mirror), o.steps_per_second));
+  double loss = 0;
+  d.head = tmor::eval::fit_detection(
+      sequences, std::ssize(set.classes),
+      {.head = o.head_layers > 0 ? tmor::eval::DetectionHead::kTcn : tmor::eval::DetectionHead::kLinear,
+       .width = o.head_width,
+       .layers = std::max<Index>(1, o.head_layers),
+       .dropout = o.dropout,
+       .causal = o.causal,
+       .epochs = o.head_epochs,
+       .seed = o.common.seed},
+      &loss);
+  figures["head_loss"] = loss;
+}
+
+/// The scores of one video, a row for each that its protocol counts.
+inline tmor::FrameScores video_scores(const Detector& d, const Video& v, const VideoSet& set,
+                                      const DetectionSettings& o, const TokenCache& cache = {}) {
+  const tmor::NoGrad guard;
+  Tensor<> logits = d.head(cached_tokens(d.encoder, v, o, cache, false));
+  if (o.flip) logits = (logits + d.head(cached_tokens(d.encoder, v, o, cache, true))) * 0.5;
+  const Index rows = set.protocol.steps > 0 ? set.protocol.steps : v.rows > 0 ? v.rows : logits.size(0);
+  return {v.id, rows, tmor::eval::scores_at_rows(logits, 1 / o.steps_per_second, v.truth.length, rows)};
+}
+
+inline std::vector<tmor::FrameScores> test_scores(const Detector& d, const VideoSet& set,
+                                                  const DetectionSettings& o, const TokenCache& cache = {}) {
+  std::vector<tmor::FrameScores> scores;
+  tmor::train::Progress bar("predict", std::ssize(set.test));
+  for (const auto& v : set.test) {
+    scores.push_back(video_scores(d, v, set, o, cache));
+    bar.update(std::ssize(scores));
+  }
+  return scores;
+}
+
+/// Lines `id step s_1 ... s_C`, steps from 0, or from 1 where the protocol has a number of them.
+inline void write_frame_scores(const std::string& path, const std::vector<tmor::FrameScores>& scores,
+                               const tmor::eval::Protocol& p) {
+  tmor::io::AtomicFile file(path);
+  for (const auto& video : scores) {
+    std::string text;
+    for (Index r = 0; r < video.steps; ++r) {
+      text += tmor::detail::cat(video.id, ' ', r + (p.steps > 0));
+      for (Index c = 0; c < p.classes; ++c) {
+        char number[24];
+        std::snprintf(number, sizeof number, " %.6g",
+                      static_cast<double>(video.scores[static_cast<std::size_t>(r * p.classes + c)]));
+        text += number;
+      }
+      text += '\n';
+    }
+    file.write(text);
+  }
+  file.commit();
+}
+
+/// Trains, reads the test videos once, measures. `online_ahead` of 0 or more: also with windows that see no
+/// more than so many frames ahead.
+inline Json run_detection(const VideoSet& set, const DetectionSettings& o, SkeletonEncoder pretrained = {},
+                          Index online_ahead = -1) {
+  TMOR_CHECK(!set.train.empty() && !set.test.empty(), "there are poses of ", set.train.size(),
+             " training and ", set.test.size(), " test videos; both sides are needed");
+  Json r, figures;
+  Detector d = train_detector(set, o, std::move(pretrained), o.common.out, figures, [&](const Detector& now) {
+    if (!set.validation) return Json::object();  // the test side is looked at once, below
+    const auto s = tmor::eval::score_frames(set.protocol, set.truth, test_scores(now, set, o), true);
+    return Json{{"map", s["map"]}};
+  });
+  const TokenCache cache(o.common.out.empty() ? "" : o.common.out + "/tokens",
+                         weights_key(d.encoder, {{"poses", set.poses},
+                                                 {"rate", o.steps_per_second},
+                                                 {"window", o.input.frames},
+                                                 {"hop", o.hop},
+                                                 {"ahead", o.ahead},
+                                                 {"normalise", o.normalise}}));
+  if (o.head_epochs > 0) refit_head(d, set, o, cache, figures);
+  if (!o.common.out.empty()) save_detector(o.common.out + "/detector.safetensors", d, set.classes, o);
+  const auto scores = test_scores(d, set, o, cache);
+  if (!o.predictions.empty()) write_frame_scores(o.predictions, scores, set.protocol);
+  r = tmor::eval::score_frames(set.protocol, set.truth, scores, true);
+  r.update(figures);
+  const Index stride = d.encoder.stride();
+  const auto stream = o.stream(o.rate(stride), stride);
+  r["n_train"] = set.train.size();
+  r["n_test"] = set.test.size();
+  r["seed"] = o.common.seed;
+  r["init"] = o.init.empty() ? Json() : Json(o.init);
+  r["model"] = tmor::detail::cat(
+      name_of(d.encoder.config()), " encoder and ", o.causal ? "causal " : "", "dilated head of ",
+      o.head_layers, " layers",
+      o.head_epochs > 0 ? ", the head trained again on frozen tokens of whole videos" : "", "; ",
+      o.steps_per_second, " steps a second, windows of ", static_cast<double>(stream.window) / stream.rate,
+      " s, ", o.flip ? "averaged with the mirrored video, " : "", "no cropping of test videos");
+  if (online_ahead >= 0) {
+    auto live = o;
+    live.ahead = online_ahead;
+    const auto now = live.stream(o.rate(stride), stride);
+    const auto s = tmor::eval::score_frames(set.protocol, set.truth, test_scores(d, set, live), true);
+    r["online"] = {
+        {"map", s["map"]},
+        {"delay_seconds", tmor::eval::stream_delay(now, stride, o.causal ? 0 : d.head.head.config.reach())},
+        {"ahead_frames", online_ahead}};
+  }
+  r["poses"] = set.poses;
+  r["split"] = set.split;
+  return r;
+}
+
+/// Runs `body()`, which returns the result: the run folder before it, time, metrics.json and the printed line
+/// after it.
+template <class Body>
+void run_and_print(const cli::Program& program, const cli::Common& common, Body&& body) {
+  const auto start = std::chrono::steady_clock::now();
+  std::optional<tmor::train::RunDir> run;
+  if (!common.out.empty()) run.emplace(common.out, common.start(), program.config());
+  Json result = body();
+  result["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (run) run->write_metrics(result);
+  Json shown = result;
+  for (auto& [name, p] : shown["policies"].items()) p.erase("ap"), p.erase("positive");
+  shown.erase("ap"), shown.erase("positive");
+  std::fprintf(stderr, "%s\n", shown.dump(2).c_str());
+  cli::print_result(result, common.json);
+}
+
+}  // namespace task

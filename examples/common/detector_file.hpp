@@ -1,0 +1,85 @@
+#pragma once
+/// A trained frame-wise detector with all that is needed to use it, in one file.
+
+#include "common/untrimmed.hpp"
+#include "tmor/train/checkpoint.hpp"
+#include "tmor/train/model_config.hpp"
+
+namespace task {
+
+/// What detects: tokens by the encoder, logits by a head that may have been trained on them anew.
+struct Detector {
+  tmor::models::SkeletonEncoder<> encoder;
+  tmor::eval::DetectionModel head;
+
+  static void visit(auto& self, auto&& v) {
+    v.module("encoder", self.encoder);
+    v.module("head", self.head);
+  }
+};
+
+/// A detector, what it detects, and how its windows are cut and normalised.
+struct DetectorFile {
+  Detector detector;
+  std::vector<std::string> classes;
+  DetectionSettings settings;
+};
+
+inline void save_detector(const std::string& path, const Detector& d, const std::vector<std::string>& classes,
+                          const DetectionSettings& o) {
+  const auto& c = d.head.head.config;
+  tmor::train::save_checkpoint(path,
+                               {{"format", "tmor frame detector 1"},
+                                {"encoder", tmor::train::to_json(d.encoder.config())},
+                                {"head",
+                                 {{"in", c.in},
+                                  {"classes", c.classes},
+                                  {"width", c.width},
+                                  {"layers", c.layers},
+                                  {"taps", c.taps},
+                                  {"causal", c.causal}}},
+                                {"classes", classes},
+                                {"input", to_json(o.input)},
+                                {"normalise", o.normalise},
+                                {"steps_per_second", o.steps_per_second},
+                                {"hop", o.hop},
+                                {"ahead", o.ahead}},
+                               tmor::train::part("", d));
+}
+
+/// @throws IoError for a file that cannot be read, is damaged or holds no detector.
+inline DetectorFile load_detector(const std::string& path) {
+  using tmor::io::json_at;
+  const auto state = tmor::train::read_state(path);
+  TMOR_CHECK_IO(json_at<std::string>(state, "format", path) == "tmor frame detector 1", path,
+                ": no frame detector of this version");
+  DetectorFile f;
+  Rng rng(0);
+  f.detector.encoder = tmor::models::SkeletonEncoder<>(
+      rng, tmor::train::from_json<tmor::models::SkeletonConfig>(
+               json_at<tmor::io::Json>(state, "encoder", path), path + ": encoder"));
+  const auto head = json_at<tmor::io::Json>(state, "head", path);
+  const auto number = [&](const char* key, Index low, Index high) {
+    const auto v = json_at<Index>(head, key, path + ": head");
+    TMOR_CHECK_IO(v >= low && v <= high, path, ": head: ", key, " is ", v, ", want ", low, " to ", high);
+    return v;
+  };
+  f.detector.head = tmor::eval::DetectionModel(
+      tmor::models::TcnHead<>(rng, {.in = number("in", 1, 4096),
+                                    .classes = number("classes", 1, 4096),
+                                    .width = number("width", 1, 4096),
+                                    .layers = number("layers", 0, 12),
+                                    .taps = number("taps", 1, 15),
+                                    .causal = json_at<bool>(head, "causal", path + ": head")}));
+  for (const auto& c : json_at<tmor::io::Json>(state, "classes", path))
+    f.classes.push_back(tmor::io::json_as<std::string>(c, path + ": classes"));
+  f.settings.input = input_from_json(json_at<tmor::io::Json>(state, "input", path), path + ": input");
+  f.settings.normalise = json_at<std::string>(state, "normalise", path);
+  f.settings.steps_per_second = json_at<double>(state, "steps_per_second", path);
+  f.settings.hop = json_at<Index>(state, "hop", path);
+  f.settings.ahead = json_at<Index>(state, "ahead", path);
+  tmor::train::load_checkpoint(path, tmor::train::part("", f.detector));
+  return f;
+}
+
+}  // namespace task

@@ -1,0 +1,248 @@
+#pragma once
+/// Long pose sequences for frame-wise detection: what training sees of them, and how they are read whole. The
+/// same for every data set of untrimmed videos.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/cli.hpp"
+#include "common/encoder.hpp"
+#include "tmor/eval/detection.hpp"
+#include "tmor/eval/protocol.hpp"
+#include "tmor/eval/stream.hpp"
+
+namespace task {
+
+/// One video at the encoder's rate.
+struct Video {
+  std::string id;
+  tmor::SkeletonSequence poses;
+  tmor::Timeline truth;  ///< in seconds
+  Index rows = 0;        ///< that are measured; 0: one for each step
+};
+
+/// A data set of untrimmed videos, ready for the network.
+struct VideoSet {
+  std::vector<std::string> classes;
+  std::vector<Video> train, test;
+  std::string poses;  ///< "Kinect v1 3-D joints (20)"
+  std::string split;  ///< "trained on subjects 1 to 6, tested on ..."
+  tmor::eval::Protocol protocol;
+  std::vector<tmor::Timeline> truth;  ///< of the test side, in the unit of the annotations
+  bool validation = false;            ///< `test` is a part of the training side
+};
+
+/// The options that the programs on untrimmed videos share.
+struct DetectionSettings {
+  cli::Common common;
+  std::string size = "small", predictions, init, normalise = "body";
+  Index batch = 16, validate_every = 10, head_layers = 3, head_width = 128, head_epochs = 0;
+  double lr = 2e-3, weight_decay = 0.05, dropout = 0.3, ema = 0.998, clip = 5;
+  double steps_per_second = 2.5;  ///< frame tokens, and so predictions, a second
+  Index hop = 16, ahead = -1;     ///< frames of a window; -1: as much context behind as before
+  double balance = 0.5;           ///< share of training windows placed on an action of a random class
+  double turn = 0, speed = 0.2;   ///< radians about the vertical (3-D); change of tempo
+  bool flip = false, causal = false;
+  InputOptions input;  ///< `frames` is the window, `layout` the joints that the encoder reads
+
+  tmor::eval::StreamOptions stream(double fps, Index stride) const {
+    tmor::eval::StreamOptions s{
+        .fps = fps, .rate = rate(stride), .window = input.frames, .hop = hop, .ahead = ahead};
+    if (ahead < 0) s.ahead = (input.frames - hop) / 2 / stride * stride;
+    return s;
+  }
+  double rate(Index stride) const { return steps_per_second * static_cast<double>(stride); }
+};
+
+inline void add_detection_options(cli::Program& p, DetectionSettings& o) {
+  p.choice("--size", o.size, {"tiny", "small", "base"}, "width of the encoder");
+  p.option("--batch", o.batch, "windows a step")->check(cli::at_least<Index>(1));
+  p.option("--lr", o.lr, "highest learning rate")->check(cli::at_least(0.0));
+  p.option("--weight-decay", o.weight_decay, "AdamW's")->check(cli::at_least(0.0));
+  p.option("--dropout", o.dropout, "of frame tokens and in the head")->check(cli::in_range(0.0, 0.95));
+  p.option("--ema", o.ema, "decay of the averaged parameters that are tested; 0: none")
+      ->check(cli::in_range(0.0, 0.99999));
+  p.option("--clip", o.clip, "bound on the norm of the gradient; 0: none")->check(cli::at_least(0.0));
+  p.option("--validate-every", o.validate_every, "epochs")->check(cli::at_least<Index>(1));
+  p.option("--steps-per-second", o.steps_per_second,
+           "predictions a second; annotations are half a second exact")
+      ->check(cli::in_range(0.1, 60.0));
+  p.option("--frames", o.input.frames, "frames of a window, at that rate times the encoder's stride")
+      ->check(cli::in_range<Index>(8, 4096));
+  p.option("--hop", o.hop, "frames from one window to the next")->check(cli::at_least<Index>(1));
+  p.option("--ahead", o.ahead, "frames of a window behind those it is read for; -1: half of the rest")
+      ->check(cli::at_least<Index>(-1));
+  p.choice(
+      "--normalise", o.normalise, {"body", "box", "face"},
+      "windows: pelvis to the origin and torso to 1; box to [-1, 1]; body, turned to face the camera (3-D)");
+  p.option("--balance", o.balance, "share of training windows on an action of a random class")
+      ->check(cli::in_range(0.0, 1.0));
+  p.option("--mirror", o.input.mirror, "probability, training")->check(cli::in_range(0.0, 1.0));
+  p.option("--rotate", o.input.rotate, "radians at most, training")->check(cli::at_least(0.0));
+  p.option("--turn", o.turn, "radians at most about the vertical, training, 3-D")->check(cli::at_least(0.0));
+  p.option("--speed", o.speed, "change of tempo at most, training")->check(cli::in_range(0.0, 0.9));
+  p.option("--scale", o.input.scale, "change of size at most, training")->check(cli::in_range(0.0, 0.9));
+  p.option("--shear", o.input.shear, "at most, training")->check(cli::at_least(0.0));
+  p.option("--noise", o.input.noise, "of coordinates, training")->check(cli::at_least(0.0));
+  p.option("--joint-drop", o.input.joint_drop, "probability, training")->check(cli::in_range(0.0, 0.9));
+  p.option("--head-layers", o.head_layers, "of the dilated head; 0: a linear one")
+      ->check(cli::in_range<Index>(0, 12));
+  p.option("--head-width", o.head_width, "of these layers")->check(cli::in_range<Index>(1, 4096));
+  p.option("--head-epochs", o.head_epochs,
+           "then train another head on the frozen tokens of whole videos; 0: keep that of the windows")
+      ->check(cli::at_least<Index>(0));
+  p.flag("--causal", o.causal, "a head that sees earlier steps only");
+  p.flag("--flip", o.flip, "average with the mirrored video");
+  p.option("--predictions", o.predictions,
+           "write the scores of every step of the test videos, as `score` reads");
+  p.add(o.common);
+}
+
+/// Frames `start`, `start + speed`, ... of a video, linear between its own; missing outside it.
+inline tmor::SkeletonSequence cut_window(const tmor::SkeletonSequence& s, double start, double speed,
+                                         Index frames) {
+  auto out = s.like(frames);
+  for (Index t = 0; t < frames; ++t) {
+    const double p = start + speed * static_cast<double>(t);
+    if (p < 0 || p > static_cast<double>(s.frames - 1)) continue;
+    const Index i = static_cast<Index>(p);
+    for (Index m = 0; m < s.persons; ++m)
+      tmor::detail::blend_frame(s, m, i, static_cast<float>(p - static_cast<double>(i)), out, t);
+  }
+  return out;
+}
+
+/// A window as the encoder reads it, without looking beyond it.
+inline void prepare_window(tmor::SkeletonSequence& w, const std::string& normalise) {
+  tmor::fill_gaps_(w);
+  if (normalise == "box") {
+    tmor::normalize_box_(w);
+  } else {
+    tmor::normalize_body_(w, tmor::BodyCenter::kClip);
+    if (normalise == "face") tmor::face_camera_(w);
+  }
+}
+
+/// Windows with what is done in them.
+struct WindowBatch {
+  Batch input;
+  Tensor<> y;            ///< (N, T, classes), 1 inside an action
+  Tensor<bool> counted;  ///< the same shape: false outside the video
+};
+
+/// Where training windows come from.
+class WindowSampler {
+ public:
+  WindowSampler(const std::vector<Video>& videos, Index classes, Index stride, const DetectionSettings& o)
+      : videos_(videos), classes_(classes), stride_(stride), o_(o), rate_(o.rate(stride)) {
+    std::vector<std::vector<Place>> of(static_cast<std::size_t>(classes));
+    for (std::size_t v = 0; v < videos.size(); ++v) {
+      frames_ += videos[v].poses.frames;
+      ends_.push_back(frames_);
+      for (const auto& a : videos[v].truth.spans)
+        if (a.end > a.start && a.start < videos[v].truth.length)
+          of[static_cast<std::size_t>(a.action)].push_back(
+              {v, a.start, std::min(a.end, videos[v].truth.length)});
+    }
+    for (auto& c : of)
+      if (!c.empty()) actions_.push_back(std::move(c));
+  }
+
+  /// Windows that together are as long as the videos.
+  Index windows() const { return std::max<Index>(1, frames_ / o_.input.frames); }
+
+  WindowBatch operator()(const tmor::data::BatchPlan& plan) const {
+    const Index n = std::ssize(plan.samples), t = o_.input.frames / stride_;
+    WindowBatch b{{}, Tensor<>::zeros({n, t, classes_}), Tensor<bool>::zeros({n, t, classes_})};
+    std::vector<tmor::SkeletonSequence> windows;
+    for (Index i = 0; i < n; ++i) {
+      Rng rng = plan.rng(plan.samples[static_cast<std::size_t>(i)]);
+      windows.push_back(
+          window(rng, b.y.mutable_data() + i * t * classes_, b.counted.mutable_data() + i * t * classes_));
+    }
+    b.input = make_batch(windows, std::vector<Index>(windows.size(), 0), o_.input.streams);
+    return b;
+  }
+
+ private:
+  struct Place {
+    std::size_t video;
+    double start, end;  // seconds
+  };
+
+  tmor::SkeletonSequence window(Rng& rng, float* y, bool* counted) const {
+    const double speed = std::exp(rng.uniform(-1, 1) * std::log1p(o_.speed)),
+                 length = speed * static_cast<double>(o_.input.frames);
+    std::size_t v;
+    double middle;
+    if (!actions_.empty() && rng.bernoulli(o_.balance)) {
+      const auto& places = actions_[static_cast<std::size_t>(rng.uniform_int(std::ssize(actions_)))];
+      const auto& p = places[static_cast<std::size_t>(rng.uniform_int(std::ssize(places)))];
+      v = p.video;
+      middle = rng.uniform(p.start, p.end) * rate_ + rng.uniform(-0.4, 0.4) * length;
+    } else {
+      const Index at = rng.uniform_int(frames_);
+      v = static_cast<std::size_t>(std::upper_bound(ends_.begin(), ends_.end(), at) - ends_.begin());
+      middle = static_cast<double>(at - (v == 0 ? 0 : ends_[v - 1]));
+    }
+    const Video& video = videos_[v];
+    const double start = middle - length / 2;
+    auto w = cut_window(video.poses, start, speed, o_.input.frames);
+    prepare_window(w, o_.normalise);
+    if (w.channels == 3 && o_.turn > 0) tmor::rotate_(w, 0, rng.uniform(-o_.turn, o_.turn), 0);
+    tmor::augment_(w,
+                   {.mirror = o_.input.mirror,
+                    .rotate = o_.input.rotate,
+                    .scale = o_.input.scale,
+                    .shear = o_.input.shear,
+                    .noise = o_.input.noise,
+                    .joint_drop = o_.input.joint_drop},
+                   rng);
+    for (Index k = 0; k < o_.input.frames / stride_; ++k) {
+      const double p = start + speed * static_cast<double>(k * stride_), seconds = p / rate_;
+      if (p < 0 || p >= static_cast<double>(video.poses.frames)) continue;
+      std::fill_n(counted + k * classes_, classes_, true);
+      for (const auto& a : video.truth.spans)
+        if (seconds > a.start && seconds < a.end) y[k * classes_ + a.action] = 1;
+    }
+    return w;
+  }
+
+  const std::vector<Video>& videos_;
+  Index classes_, stride_;
+  const DetectionSettings& o_;
+  double rate_;
+  Index frames_ = 0;
+  std::vector<Index> ends_;
+  std::vector<std::vector<Place>> actions_;  // of every class that has any
+};
+
+/// Encoder and head as they are trained together on windows.
+struct WindowDetector {
+  tmor::models::SkeletonEncoder<> encoder;
+  tmor::models::TcnHead<> head;
+
+  static void visit(auto& self, auto&& v) {
+    v.module("encoder", self.encoder);
+    v.module("head", self.head);
+  }
+  Tensor<> operator()(const Batch& b, const Context& ctx) const {
+    return head(encoder(b.x, ctx, b.present).tokens, ctx);
+  }
+};
+
+/// A window -> tokens, for `eval::TokenStream`.
+inline tmor::eval::TokenStream::Encode window_encoder(const tmor::models::SkeletonEncoder<>& encoder,
+                                                      const DetectionSettings& o, bool mirror = false) {
+  return [&encoder, &o, mirror](const tmor::SkeletonSequence& raw) {
+    auto w = raw;
+    prepare_window(w, o.normalise);
+    if (mirror) tmor::mirror_(w);
+    const auto b = make_batch({w}, {0}, o.input.streams);
+    const auto tokens = encoder(b.x, Context{}, b.present).tokens;
+    return tmor::reshape(tokens, {tokens.size(1), tokens.size(2)});
+  };
+}
+
+}  // namespace task
