@@ -8,11 +8,9 @@
 #include <vector>
 
 #include "common/eval_set.hpp"
+#include "common/probes.hpp"
 #include "common/tri_modal.hpp"
 #include "tmor/eval/detection.hpp"
-#include "tmor/eval/few_shot.hpp"
-#include "tmor/eval/linear_probe.hpp"
-#include "tmor/eval/nearest_neighbour.hpp"
 #include "tmor/eval/retrieval.hpp"
 #include "tmor/eval/zero_shot.hpp"
 #include "tmor/metrics/classification.hpp"
@@ -79,26 +77,6 @@ inline Json few_shot_json(const tmor::eval::FewShotResult& r, double chance) {
   for (const auto& p : r.points)
     j[std::to_string(p.shots)] = {{"mean", p.top1_mean()}, {"std", p.top1_std()}, {"seeds", p.top1.size()}};
   return j;
-}
-
-/// One nearest neighbour in place of a fitted classifier.
-inline tmor::eval::FewShotResult nearest_few_shot(const tmor::eval::Features& train,
-                                                  const tmor::eval::Features& test) {
-  const tmor::eval::NearestNeighbourOptions nearest{.k = 1, .by = tmor::eval::Nearness::kL2};
-  tmor::eval::FewShotResult r{
-      "few-shot: k samples a class drawn from the training samples, 5 draws; 1-NN (L2) on normalised "
-      "coordinates",
-      {}};
-  for (const Index k : {1, 2, 4, 8, 16}) {
-    tmor::eval::FewShotPoint p;
-    p.shots = k;
-    for (std::uint64_t s = 0; s < 5; ++s)
-      p.top1.push_back(tmor::eval::nearest_neighbour(
-                           tmor::eval::take(train, tmor::eval::draw_shots(train, k, s)), test, nearest)
-                           .top1);
-    r.points.push_back(p);
-  }
-  return r;
 }
 
 inline Json zero_shot_json(const tmor::eval::ZeroShotResult& r, Index classes, Index n) {
@@ -274,14 +252,14 @@ inline void probe_sections(const Candidate& m, const EvalSet& set, Json& j, Eval
     j["few_shot"] =
         detail::few_shot_json(tmor::eval::few_shot(shots, unseen_test), 1.0 / static_cast<double>(unseen));
   } else {
-    const auto r = tmor::eval::nearest_neighbour(train, test, {.k = 1, .by = tmor::eval::Nearness::kL2});
+    const auto r = nearest(train, test);
     j["linear"] = {{"top1", r.top1},
                    {"chance", chance},
                    {"protocol",
                     "1-NN (L2) on normalised coordinates in place of a linear probe; trained actions, "
                     "unseen bodies and cameras"}};
-    j["few_shot"] = detail::few_shot_json(detail::nearest_few_shot(shots, unseen_test),
-                                          1.0 / static_cast<double>(unseen));
+    j["few_shot"] =
+        detail::few_shot_json(nearest_few_shot(shots, unseen_test), 1.0 / static_cast<double>(unseen));
   }
 }
 
