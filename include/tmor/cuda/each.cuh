@@ -10,10 +10,12 @@
 TMOR_BEGIN
 namespace cuda {
 
-/// Threads of a block of `for_each`; saying so lets the compiler give each more registers.
-inline constexpr unsigned kEachThreads = 128;
+/// Threads of a block of `for_each`, of which 8 are to fit on a multiprocessor: then a thread may have 64
+/// registers, where the compiler's own choice, 32, would spill some.
+inline constexpr unsigned kEachThreads = 128, kEachBlocks = 8;
 
-template <class Body> __global__ void __launch_bounds__(kEachThreads) each_index(Body body, Index n) {
+template <class Body>
+__global__ void __launch_bounds__(kEachThreads, kEachBlocks) each_index(Body body, Index n) {
   for (Index i = thread_index(); i < n; i += thread_count()) body(i);
 }
 
