@@ -5,32 +5,16 @@ Lists with poses missing, a pattern that is learnt, predictions scored without a
 a pickle converted, frozen encoders measured; and what wrong use answers.
 """
 import gzip
-import json
 import pathlib
-import subprocess
-import sys
 import tempfile
 
 import official_files
+from support import program_checks
+from support.program_checks import BIN, check, run
 
 ROOT = pathlib.Path(__file__).resolve().parent
-BIN = pathlib.Path(sys.argv[1]) / "examples"
 SMALL = ["--size", "tiny", "--frames", 16, "--threads", 2, "--json"]
 PLAIN = ["--ema", 0, "--noise", 0, "--joint-drop", 0, "--rotate", 0, "--shear", 0, "--mirror", 0, "--dropout", 0]  # learns fast
-checks = 0
-
-
-def check(ok, what):
-    global checks
-    checks += 1
-    if not ok:
-        sys.exit(f"not so: {what}")
-
-
-def run(program, *arguments, status=0):
-    done = subprocess.run([BIN / program, *map(str, arguments)], capture_output=True, text=True)
-    check(done.returncode == status, f"{program} {' '.join(map(str, arguments))} ends with {done.returncode}: {done.stderr[-800:]}")
-    return done.stderr.strip().splitlines()[-1] if status else json.loads(done.stdout.splitlines()[-1])
 
 
 with tempfile.TemporaryDirectory() as folder:
@@ -95,4 +79,4 @@ with tempfile.TemporaryDirectory() as folder:
     check("posix.system" in run("convert", "--pickle", golden / "calls.pkl", "--train", "a", "--test", "b", "--out", tmp / "k", status=1),
           "a function is refused by name")
 
-print(f"{checks} checks of the programs on clips hold")
+print(f"{program_checks.checks} checks of the programs on clips hold")

@@ -15,33 +15,14 @@ import tarfile
 import tempfile
 import time
 
-BIN = pathlib.Path(sys.argv[1]) / "examples"
+from support import program_checks
+from support.program_checks import BIN, check, run
 
 
 def small(**changes):
     options = {"synth-clips": 96, "batch": 16, "epochs": 2, "frames": 16, "video-frames": 2, "side": 24, "eval-clips": 60,
                "threads": 2} | changes
     return [word for name, value in options.items() for word in ("--" + name, str(value))]
-
-
-checks = 0
-
-
-def check(ok, what):
-    global checks
-    checks += 1
-    if not ok:
-        sys.exit(f"not so: {what}")
-
-
-def run(program, *arguments, status=0):
-    done = subprocess.run([BIN / program, *map(str, arguments)], capture_output=True, text=True)
-    check(done.returncode == status, f"{program} {' '.join(map(str, arguments))} ends with {done.returncode}: {done.stderr[-800:]}")
-    if status:
-        lines = done.stderr.strip().splitlines()
-        check(len(lines) >= 1 and lines[-1].startswith("error: "), f"one clear line from {program}: {done.stderr[-400:]}")
-        return lines[-1]
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def numbers_in(value):
@@ -248,4 +229,4 @@ with tempfile.TemporaryDirectory() as folder:
     (tmp / "bad.safetensors").write_bytes(model[:1000])
     check("bad.safetensors" in run("evaluate", "--model", tmp / "bad.safetensors", status=1), "the damaged model is named")
 
-print(f"{checks} checks of programs hold")
+print(f"{program_checks.checks} checks of programs hold")

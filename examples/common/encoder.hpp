@@ -3,8 +3,7 @@
 
 #include "common/clips.hpp"
 #include "tmor/eval/features.hpp"
-#include "tmor/models/skeleton/encoder.hpp"
-#include "tmor/nn/linear.hpp"
+#include "tmor/train/fine_tune.hpp"
 
 namespace task {
 
@@ -25,26 +24,7 @@ inline tmor::models::UnikConfig encoder_config(const std::string& size, Index jo
   return c;
 }
 
-/// Encoder and a linear layer on its pooled features.
-struct Classifier {
-  tmor::models::SkeletonEncoder<> encoder;
-  tmor::nn::Linear<> head;
-
-  Classifier(Rng& rng, const tmor::models::SkeletonConfig& c, Index classes)
-      : encoder(rng, c), head(rng, encoder.width(), classes) {}
-  /// Starts from a pre-trained encoder; its embedding is not needed.
-  Classifier(Rng& rng, tmor::models::SkeletonEncoder<> pretrained, double dropout, Index classes)
-      : encoder(std::move(pretrained)), head(rng, encoder.width(), classes) {
-    encoder.remove_embedding(dropout);
-  }
-  static void visit(auto& self, auto&& v) {
-    v.module("encoder", self.encoder);
-    v.module("head", self.head);
-  }
-  Tensor<> operator()(const Batch& b, const Context& ctx) const {
-    return head(encoder(b.x, ctx, b.present).pooled);
-  }
-};
+using Classifier = tmor::train::SkeletonClassifier<>;
 
 /// f(batch) for every clip, averaged over `views`: (N, outputs), without tape.
 template <class F>

@@ -267,13 +267,14 @@ inline void probe_sections(const Candidate& m, const EvalSet& set, Json& j, Eval
 inline Json fine_tune_section(const Candidate& m, const EvalSet& set) {
   namespace synth = tmor::data::synth;
   if (!m.encoder) return detail::no_tower("coordinates have no encoder to train");
-  const auto skeletons = set.train.skeletons();
+  std::vector<tmor::SkeletonSequence> skeletons;
+  for (const auto& t : set.train.triplets) skeletons.push_back(prepare(t.skeleton, m.input));
   const auto batch_of = [&](const tmor::data::BatchPlan& plan) {
     std::vector<tmor::SkeletonSequence> clips;
     std::vector<Index> labels;
     for (const Index i : plan.samples) {
       Rng rng = plan.rng(i);
-      clips.push_back(augmented(prepare(skeletons[static_cast<std::size_t>(i)], m.input), m.input, 0, rng));
+      clips.push_back(augmented(skeletons[static_cast<std::size_t>(i)], m.input, 0, rng));
       labels.push_back(set.train.actions[static_cast<std::size_t>(i)]);
     }
     const auto b = make_batch(clips, labels, m.input.streams);

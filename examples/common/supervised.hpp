@@ -54,7 +54,8 @@ inline std::vector<const Clip*> part_of(const std::vector<const Clip*>& clips, I
 /// The mean over views of the class probabilities, (N, classes).
 inline Tensor<> class_probabilities(const Classifier& model, const std::vector<const Clip*>& clips,
                                     const std::vector<View>& views, const InputOptions& in) {
-  return over_views(clips, views, in, [&](const Batch& b) { return tmor::softmax(model(b, Context{}), -1); });
+  return over_views(clips, views, in,
+                    [&](const Batch& b) { return tmor::softmax(model(b.x, Context{}, b.present), -1); });
 }
 
 /// A line a clip: its id and the score of each class, blanks between.
@@ -110,7 +111,8 @@ inline Tensor<> train_classifier(const ClipSet& set, const Sides& sides, const T
 
   const auto result = loop.run(
       [&](const Batch& b, const Context& ctx) {
-        return tmor::loss::cross_entropy(model(b, ctx), b.labels, {.label_smoothing = o.label_smoothing});
+        return tmor::loss::cross_entropy(model(b.x, ctx, b.present), b.labels,
+                                         {.label_smoothing = o.label_smoothing});
       },
       [&] {
         if (o.holdout <= 0) return Json::object();  // the test side is looked at once, below

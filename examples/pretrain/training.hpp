@@ -115,7 +115,7 @@ inline tmor::models::SkeletonEncoder<> train_supervised(const task::Source& data
                                                         const tmor::models::SkeletonConfig& config,
                                                         const std::string& out) {
   Rng rng(o.common.seed);
-  tmor::train::SkeletonClassifier<> model(rng, config, tmor::data::synth::kTrainedActions);
+  task::Classifier model(rng, config, tmor::data::synth::kTrainedActions);
   const task::Mixture mixture({data});
   tmor::data::Loader<task::Batch> loader(
       mixture.size(),
