@@ -78,14 +78,22 @@ template <class C> class HostTeam {
   }
   /// f(i) by the lane that has element `i` in hand, after what it stored in an `each` before.
   template <class F> TMOR_ALWAYS_INLINE void at(Index i, F&& f) const { f(i); }
-  /// The sum of f(at), a `V` or a `Two<V>`, over [0, n).
+  /// The sum of f(at), a `V` or a `Two<V>`, over [0, n), in runs of `kRun` vectors: a lane that added all of a
+  /// long row up would lose digits to its own sum, the more the narrower the vectors.
   template <class F> TMOR_ALWAYS_INLINE auto sum(Index n, F&& f) const {
     using R = decltype(f(At<true>{0, 0}));
-    R s[2] = {fill(R(), C(0)), fill(R(), C(0))};
+    const R none = fill(R(), C(0));
+    R s[2] = {none, none};
     Index i = 0;
-    for (; i + 2 * V::size <= n; i += 2 * V::size) {
-      s[0] = s[0] + f(At<true>{i, V::size});
-      s[1] = s[1] + f(At<true>{i + V::size, V::size});
+    while (i + 2 * V::size <= n) {
+      const Index stop = n - i < kRun * V::size ? n : i + kRun * V::size;
+      R run[2] = {none, none};
+      for (; i + 2 * V::size <= stop; i += 2 * V::size) {
+        run[0] = run[0] + f(At<true>{i, V::size});
+        run[1] = run[1] + f(At<true>{i + V::size, V::size});
+      }
+      s[0] = s[0] + run[0];
+      s[1] = s[1] + run[1];
     }
     if (i + V::size <= n) {
       s[0] = s[0] + f(At<true>{i, V::size});
@@ -103,6 +111,8 @@ template <class C> class HostTeam {
   }
 
  private:
+  static constexpr Index kRun = 64;
+
   static TMOR_ALWAYS_INLINE V fill(V, C c) { return V(c); }
   static TMOR_ALWAYS_INLINE Two<V> fill(Two<V>, C c) { return {V(c), V(c)}; }
   static TMOR_ALWAYS_INLINE V first(V v, int n, C rest) { return n == V::size ? v : first_lanes(v, n, rest); }
