@@ -67,8 +67,8 @@ inline std::string weights_key(const auto& model, const Json& options) {
 }
 
 /// Sets the bias of a head to the share of each class among the steps of the videos.
-inline void start_at_shares(tmor::models::TcnHead<>& head, const std::vector<Video>& videos) {
-  std::vector<double> seconds(static_cast<std::size_t>(head.config.classes), 0.5);
+inline void start_at_shares(tmor::models::FrameHead<>& head, const std::vector<Video>& videos) {
+  std::vector<double> seconds(static_cast<std::size_t>(tmor::models::classes_of(head.config())), 0.5);
   double all = 1;
   for (const auto& v : videos) {
     all += v.truth.length;
@@ -78,7 +78,7 @@ inline void start_at_shares(tmor::models::TcnHead<>& head, const std::vector<Vid
   }
   for (std::size_t c = 0; c < seconds.size(); ++c) {
     const double p = std::min(0.5, seconds[c] / all);
-    head.out.b.mutable_data()[c] = static_cast<float>(std::log(p / (1 - p)));
+    head.out().b.mutable_data()[c] = static_cast<float>(std::log(p / (1 - p)));
   }
 }
 
@@ -100,12 +100,11 @@ inline WindowDetector new_detector(Rng& rng, const VideoSet& set, const Detectio
              "--init: a model of ", tmor::models::joints_of(config), " joints and ",
              tmor::models::channels_of(config), " channels; these videos have ", poses.joints, " and ",
              o.input.streams.channels(poses.channels));
-  d.head = tmor::models::TcnHead<>(rng, {.in = d.encoder.width(),
-                                         .classes = std::ssize(set.classes),
-                                         .width = o.head_width,
-                                         .layers = o.head_layers,
-                                         .dropout = o.dropout,
-                                         .causal = o.causal});
+  // Where another head follows, the encoder is trained with a dilated one, whatever the other will be.
+  auto first = o;
+  if (o.head_epochs > 0) first.head = "tcn";
+  d.head = tmor::models::FrameHead<>(rng, first.head_config(d.encoder.width(), std::ssize(set.classes),
+                                                            o.input.frames / d.encoder.stride()));
   start_at_shares(d.head, set.train);
   return d;
 }
@@ -168,16 +167,19 @@ inline void refit_head(Detector& d, const VideoSet& set, const DetectionSettings
       sequences.push_back(
           token_sequence(v, cached_tokens(d.encoder, v, o, cache, mirror), o.steps_per_second));
   double loss = 0;
-  d.head = tmor::eval::fit_detection(
-      sequences, std::ssize(set.classes),
-      {.head = o.head_layers > 0 ? tmor::eval::DetectionHead::kTcn : tmor::eval::DetectionHead::kLinear,
-       .width = o.head_width,
-       .layers = std::max<Index>(1, o.head_layers),
-       .dropout = o.dropout,
-       .causal = o.causal,
-       .epochs = o.head_epochs,
-       .seed = o.common.seed},
-      &loss);
+  d.head = tmor::eval::fit_detection(sequences, std::ssize(set.classes),
+                                     {.head = o.head == "mstct"   ? tmor::eval::DetectionHead::kMstct
+                                              : o.head_layers > 0 ? tmor::eval::DetectionHead::kTcn
+                                                                  : tmor::eval::DetectionHead::kLinear,
+                                      .width = o.head_width,
+                                      .layers = std::max<Index>(1, o.head_layers),
+                                      .blocks = o.head_blocks,
+                                      .dropout = o.dropout,
+                                      .causal = o.causal,
+                                      .epochs = o.head_epochs,
+                                      .window = o.head_window,
+                                      .seed = o.common.seed},
+                                     &loss);
   figures["head_loss"] = loss;
 }
 
@@ -229,6 +231,11 @@ inline Json run_detection(const VideoSet& set, const DetectionSettings& o, Skele
                           Index online_ahead = -1) {
   TMOR_CHECK(!set.train.empty() && !set.test.empty(), "there are poses of ", set.train.size(),
              " training and ", set.test.size(), " test videos; both sides are needed");
+  if (o.head == "mstct" && online_ahead >= 0)
+    throw cli::UsageError(
+        "--online: a head of --head mstct sees its steps all at once; --head tcn runs online");
+  if (o.head == "mstct" && o.causal)
+    throw cli::UsageError("--causal: a head of --head mstct sees later steps too; --head tcn can be causal");
   Json r, figures;
   Detector d = train_detector(set, o, std::move(pretrained), o.common.out, figures, [&](const Detector& now) {
     if (!set.validation) return Json::object();  // the test side is looked at once, below
@@ -255,20 +262,20 @@ inline Json run_detection(const VideoSet& set, const DetectionSettings& o, Skele
   r["seed"] = o.common.seed;
   r["init"] = o.init.empty() ? Json() : Json(o.init);
   r["model"] = tmor::detail::cat(
-      name_of(d.encoder.config()), " encoder and ", o.causal ? "causal " : "", "dilated head of ",
-      o.head_layers, " layers",
+      name_of(d.encoder.config()), " encoder and ", tmor::models::describe(d.head.head.config()),
       o.head_epochs > 0 ? ", the head trained again on frozen tokens of whole videos" : "", "; ",
       o.steps_per_second, " steps a second, windows of ", static_cast<double>(stream.window) / stream.rate,
       " s, ", o.flip ? "averaged with the mirrored video, " : "", "no cropping of test videos");
   if (online_ahead >= 0) {
+    const auto config = d.head.head.config();
+    const auto& seen = tmor::models::streamable(config);
     auto live = o;
     live.ahead = online_ahead;
     const auto now = live.stream(o.rate(stride), stride);
     const auto s = tmor::eval::score_frames(set.protocol, set.truth, test_scores(d, set, live), true);
-    r["online"] = {
-        {"map", s["map"]},
-        {"delay_seconds", tmor::eval::stream_delay(now, stride, o.causal ? 0 : d.head.head.config.reach())},
-        {"ahead_frames", online_ahead}};
+    r["online"] = {{"map", s["map"]},
+                   {"delay_seconds", tmor::eval::stream_delay(now, stride, seen.causal ? 0 : seen.reach())},
+                   {"ahead_frames", online_ahead}};
   }
   r["poses"] = set.poses;
   r["split"] = set.split;

@@ -36,8 +36,9 @@ struct VideoSet {
 /// The options that the programs on untrimmed videos share.
 struct DetectionSettings {
   cli::Common common;
-  std::string size = "small", predictions, init, normalise = "body";
-  Index batch = 16, validate_every = 10, head_layers = 3, head_width = 128, head_epochs = 0;
+  std::string size = "small", predictions, init, normalise = "body", head = "tcn";
+  Index batch = 16, validate_every = 10, head_layers = 3, head_width = 128, head_blocks = 1, head_epochs = 0;
+  Index head_window = 300;
   double lr = 2e-3, weight_decay = 0.05, dropout = 0.3, ema = 0.998, clip = 5;
   double steps_per_second = 2.5;  ///< frame tokens, and so predictions, a second
   Index hop = 16, ahead = -1;     ///< frames of a window; -1: as much context behind as before
@@ -53,6 +54,24 @@ struct DetectionSettings {
     return s;
   }
   double rate(Index stride) const { return steps_per_second * static_cast<double>(stride); }
+
+  /// The head of tokens of `width` numbers; `rows` of them are seen at once in training.
+  tmor::models::FrameHeadConfig head_config(Index width, Index classes, Index rows) const {
+    if (head == "mstct")
+      return tmor::models::MstctConfig{.in = width,
+                                       .classes = classes,
+                                       .width = head_width,
+                                       .stages = head_layers,
+                                       .blocks = head_blocks,
+                                       .dropout = dropout,
+                                       .span = rows};
+    return tmor::models::TcnConfig{.in = width,
+                                   .classes = classes,
+                                   .width = head_width,
+                                   .layers = head_layers,
+                                   .dropout = dropout,
+                                   .causal = causal};
+  }
 };
 
 inline void add_detection_options(cli::Program& p, DetectionSettings& o) {
@@ -86,12 +105,19 @@ inline void add_detection_options(cli::Program& p, DetectionSettings& o) {
   p.option("--shear", o.input.shear, "at most, training")->check(cli::at_least(0.0));
   p.option("--noise", o.input.noise, "of coordinates, training")->check(cli::at_least(0.0));
   p.option("--joint-drop", o.input.joint_drop, "probability, training")->check(cli::in_range(0.0, 0.9));
-  p.option("--head-layers", o.head_layers, "of the dilated head; 0: a linear one")
+  p.choice("--head", o.head, {"tcn", "mstct"},
+           "dilated convolutions, or stages of attention and convolution at several scales (offline only)");
+  p.option("--head-layers", o.head_layers, "of the dilated head, 0: a linear one; stages of mstct")
       ->check(cli::in_range<Index>(0, 12));
-  p.option("--head-width", o.head_width, "of these layers")->check(cli::in_range<Index>(1, 4096));
+  p.option("--head-width", o.head_width, "of these layers or stages; of mstct a multiple of 4")
+      ->check(cli::in_range<Index>(1, 4096));
+  p.option("--head-blocks", o.head_blocks, "of a stage of mstct")->check(cli::in_range<Index>(1, 12));
   p.option("--head-epochs", o.head_epochs,
-           "then train another head on the frozen tokens of whole videos; 0: keep that of the windows")
+           "then train a head on the frozen tokens of whole videos, in place of the dilated one that "
+           "trained with the encoder; 0: keep that of the windows")
       ->check(cli::at_least<Index>(0));
+  p.option("--head-window", o.head_window, "with it: steps that this head is trained on at once, at most")
+      ->check(cli::in_range<Index>(8, 100'000));
   p.flag("--causal", o.causal, "a head that sees earlier steps only");
   p.flag("--flip", o.flip, "average with the mirrored video");
   p.option("--predictions", o.predictions,
@@ -221,7 +247,7 @@ class WindowSampler {
 /// Encoder and head as they are trained together on windows.
 struct WindowDetector {
   tmor::models::SkeletonEncoder<> encoder;
-  tmor::models::TcnHead<> head;
+  tmor::models::FrameHead<> head;
 
   static void visit(auto& self, auto&& v) {
     v.module("encoder", self.encoder);

@@ -46,13 +46,13 @@ struct Reader {
   double fps;
 
   Index stride() const { return f.detector.encoder.stride(); }
-  const models::TcnConfig& head() const { return f.detector.head.head.config; }
+  const models::TcnConfig& head;
 
   /// Frame by frame; `said` hears of every step the moment it is known.
   template <class Said> Reading live(const eval::StreamOptions& o, Said&& said) const {
     const double start = processor_seconds();
     eval::TokenStream tokens(poses, stride(), o, task::window_encoder(f.detector.encoder, f.settings));
-    eval::HeadStream head_stream([this](const Tensor<>& x) { return f.detector.head(x); }, head());
+    eval::HeadStream head_stream([this](const Tensor<>& x) { return f.detector.head(x); }, head);
     std::vector<Tensor<>> parts;
     const auto keep = [&](const Tensor<>& y, Index frame) {
       if (!y.defined()) return;
@@ -120,13 +120,14 @@ int main(int argc, char** argv) {
     const auto layout = joint_layout(f.settings.input.layout);
     auto poses = data::read_pose_file(path, joints, {.channels = f.settings.input.dims});
     if (poses.layout->name != layout->name) poses = map_joints(poses, make_map(poses.layout, layout));
-    const Reader reader{f, poses, fps};
+    const auto config = f.detector.head.head.config();
+    const Reader reader{f, poses, fps, models::streamable(config)};
     const Index stride = reader.stride();
     const auto full = f.settings.stream(fps, stride);
     auto online = full;
     online.ahead = ahead;
     if (hop > 0) online.hop = hop;
-    const double delay = eval::stream_delay(online, stride, reader.head().causal ? 0 : reader.head().reach());
+    const double delay = eval::stream_delay(online, stride, reader.head.causal ? 0 : reader.head.reach());
     std::fprintf(stderr, "%lld frames, %.0f s; steps are told at most %.2f s late\n",
                  static_cast<long long>(poses.frames), static_cast<double>(poses.frames) / fps, delay);
 

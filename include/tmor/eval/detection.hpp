@@ -9,7 +9,7 @@
 #include "tmor/eval/zero_shot.hpp"
 #include "tmor/losses/classification.hpp"
 #include "tmor/metrics/frame_map.hpp"
-#include "tmor/models/detection/tcn.hpp"
+#include "tmor/models/detection/head.hpp"
 #include "tmor/optim/adamw.hpp"
 #include "tmor/optim/clip.hpp"
 #include "tmor/optim/schedule.hpp"
@@ -23,15 +23,16 @@ struct DetectionSequence {
   Timeline truth;
 };
 
-enum class DetectionHead { kLinear, kTcn };
+enum class DetectionHead { kLinear, kTcn, kMstct };
 
 struct DetectionOptions {
   DetectionHead head = DetectionHead::kTcn;
   Index width = 512, layers = 5, taps = 3;  ///< of the TCN; see models/detection/tcn.hpp
+  Index blocks = 1, heads = 4;  ///< of a stage of the MS-TCT, which has `layers` stages of `width`
   double dropout = 0.5;
   bool causal = false;
   Index epochs = 50, batch_size = 8;
-  Index window = 300;  ///< training sequences are cut into parts of at most so many rows; tests run whole
+  Index window = 300;                     ///< training sequences are cut into parts of at most so many rows
   double lr = 1e-3, weight_decay = 5e-4;  ///< AdamW; the rate falls to 0 along a cosine
   double clip_norm = 1;
   std::uint64_t seed = 0;  ///< of the weights, the order and the dropout
@@ -55,26 +56,53 @@ struct TokenScale {
   }
 };
 
+namespace detail {
+
+/// The logits (T, classes) of tokens (T, W) by a head that sees `span` rows at once: windows that overlap by
+/// half, of each the middle half, at the ends of the sequence all.
+inline Tensor<> over_windows(const models::FrameHead<>& head, const Tensor<>& tokens, Index span) {
+  const Index t = tokens.size(0), hop = std::max<Index>(1, span / 2), margin = (span - hop) / 2;
+  const auto run = [&](Index start, Index rows) {
+    const auto y = head(unsqueeze(narrow(tokens, 0, start, rows), 0), Context{});
+    return reshape(y, {rows, y.size(2)});
+  };
+  if (t <= span) return run(0, t);
+  std::vector<Tensor<>> parts;
+  for (Index next = 0, at = 0; next < t; at += hop) {
+    const Index start = std::min(at, t - span), end = start + span == t ? t : start + margin + hop;
+    parts.push_back(contiguous(narrow(run(start, span), 0, next - start, end - next)));
+    next = end;
+  }
+  return concat(parts, 0);
+}
+
+}  // namespace detail
+
 /// A trained head: frame tokens to logits.
 struct DetectionModel {
   TokenScale scale;
-  models::TcnHead<> head;
+  models::FrameHead<> head;
 
   DetectionModel() = default;
   /// A head that leaves tokens as they are.
-  explicit DetectionModel(models::TcnHead<> h)
-      : scale{Tensor<>::zeros({h.config.in}), Tensor<>::ones({h.config.in})}, head(std::move(h)) {}
+  explicit DetectionModel(models::FrameHead<> h) : head(std::move(h)) {
+    const Shape width{models::tokens_of(head.config())};
+    scale = {Tensor<>::zeros(width), Tensor<>::ones(width)};
+  }
   static void visit(auto& self, auto&& v) {
     v.module("scale", self.scale);
     v.module("head", self.head);
   }
-  /// Tokens (T, W) -> logits (T, classes). @throws ShapeError
+  /// Tokens (T, W) -> logits (T, classes): of a TCN the whole sequence at once, of an MS-TCT windows of the
+  /// rows that it was trained on. @throws ShapeError
   Tensor<> operator()(const Tensor<>& tokens) const {
     const NoGrad guard;
-    TMOR_CHECK_SHAPE(tokens.rank() == 2 && tokens.size(1) == head.config.in, "[DetectionModel] tokens ",
-                     tokens.shape(), ": expected (T, ", head.config.in, ")");
-    const Index t = tokens.size(0);
-    return reshape(head(reshape(scale(tokens), {1, t, head.config.in}), Context{}), {t, head.config.classes});
+    const auto config = head.config();
+    TMOR_CHECK_SHAPE(tokens.rank() == 2 && tokens.size(0) >= 1 && tokens.size(1) == models::tokens_of(config),
+                     "[DetectionModel] tokens ", tokens.shape(), ": expected (T, ", models::tokens_of(config),
+                     "), T at least 1");
+    const auto* m = std::get_if<models::MstctConfig>(&config);
+    return detail::over_windows(head, scale(tokens), m ? m->span : tokens.size(0));
   }
 };
 
@@ -148,6 +176,28 @@ inline std::vector<float> row_targets(const DetectionSequence& s, Index classes)
   return y;
 }
 
+inline models::FrameHeadConfig head_config(const DetectionOptions& o, Index width, Index classes) {
+  if (o.head == DetectionHead::kMstct)
+    TMOR_CHECK(!o.causal, "[detection] an MS-TCT sees its rows all at once: only a TCN can be causal");
+  if (o.head == DetectionHead::kMstct)
+    return models::MstctConfig{.in = width,
+                               .classes = classes,
+                               .width = o.width,
+                               .stages = o.layers,
+                               .blocks = o.blocks,
+                               .heads = o.heads,
+                               .taps = o.taps,
+                               .dropout = o.dropout,
+                               .span = o.window};
+  return models::TcnConfig{.in = width,
+                           .classes = classes,
+                           .width = o.width,
+                           .layers = o.head == DetectionHead::kTcn ? o.layers : 0,
+                           .taps = o.taps,
+                           .dropout = o.dropout,
+                           .causal = o.causal};
+}
+
 }  // namespace detail
 
 /// Trains a head by binary cross-entropy on the rows of `train`. The bias starts at each class's share of the
@@ -180,16 +230,10 @@ inline DetectionModel fit_detection(std::span<const DetectionSequence> train, In
       windows.push_back({i, n * p / parts, n * (p + 1) / parts - n * p / parts});
   }
 
-  models::TcnHead<> head(weights, {.in = width,
-                                   .classes = classes,
-                                   .width = o.width,
-                                   .layers = o.head == DetectionHead::kTcn ? o.layers : 0,
-                                   .taps = o.taps,
-                                   .dropout = o.dropout,
-                                   .causal = o.causal});
+  models::FrameHead<> head(weights, detail::head_config(o, width, classes));
   for (Index c = 0; c < classes; ++c) {
     const double p = share[static_cast<std::size_t>(c)] / rows;
-    head.out.b.mutable_data()[c] = static_cast<float>(std::log(p / (1 - p)));
+    head.out().b.mutable_data()[c] = static_cast<float>(std::log(p / (1 - p)));
   }
   optim::AdamW<> optimizer(parameters(head), {.lr = o.lr, .weight_decay = o.weight_decay});
   const Index batches = (std::ssize(windows) + o.batch_size - 1) / o.batch_size;
@@ -255,7 +299,9 @@ inline DetectionResult detection(std::span<const DetectionSequence> train,
       "detection: ",
       o.head == DetectionHead::kTcn ? tmor::detail::cat(o.causal ? "causal " : "", "dilated TCN head, ",
                                                         o.layers, " layers of ", o.width)
-                                    : std::string("linear head"),
+      : o.head == DetectionHead::kMstct
+          ? tmor::detail::cat("MS-TCT-like head, ", o.layers, " stages of ", o.width)
+          : std::string("linear head"),
       " on frozen standardised frame tokens, binary cross-entropy, AdamW ", o.lr, ", ", o.epochs,
       " epochs, windows of up to ", o.window, " rows, seed ", o.seed, "; ", train.size(), " training and ",
       test.size(), " test sequences of ", classes, " classes, ", width, " features");
