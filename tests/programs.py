@@ -57,10 +57,33 @@ def detection(tmp):
     check(abs(told["map"] - found["map"]) < 1e-3, "its predictions, measured again")
     again = run("tsu", *train, "--out", tmp / "tsu/run", "--resume")
     check(again["map"] == found["map"], "a finished run, resumed, gives the same figure from kept tokens")
+    page = (tmp / "tsu/run/report.html").read_text()
+    check(all(w in page for w in ("charades-official", "Class_3", "P08T01C01", "Training loss")) and 'class="truth"' in page,
+          "the page has the rules, the classes, the videos and the curves")
 
-    live = ["--detector", tmp / "tsu/run/detector.safetensors", "--poses", tmp / "tsu/poses/P08T01C01.json", "--json"]
-    live = run("detect_stream", *live, "--annotations", tmp / "tsu/small.json", "--id", "P08T01C01")
+    wide = ["--detector", tmp / "tsu/run/detector.safetensors", "--poses", tmp / "tsu/poses/P08T01C01.json", "--json"]
+    live = run("detect_stream", *wide, "--annotations", tmp / "tsu/small.json", "--id", "P08T01C01")
     check(live["equals_offline"] and live["steps"] == 60 and 0 < live["map_online"] <= 1, "frame by frame, the same bits")
+    rows = [f"Class_{c},{a},{b}\r\n" for c, a, b in videos["P08T01C01"]["actions"]]
+    (tmp / "tsu/P08.csv").write_text("event,start_frame,end_frame\r\n" + "".join(rows), newline="")
+    by_csv = run("detect_stream", *wide, "--annotations", tmp / "tsu/P08.csv")
+    check(by_csv["map_online"] == live["map_online"], "the same annotations as CSV")
+
+    multi = [*train, "--out", tmp / "tsu/run", "--resume", "--head", "mstct", "--head-epochs", 40]
+    check("--online" in run("tsu", *multi, "--online", status=2), "a head that sees all at once is refused online")
+    multi = run("tsu", *multi)
+    check(multi["map"] > 0.6 and "multi-scale head" in multi["model"], f"the multi-scale head finds it too: {multi['map']}")
+    check("train a dilated head" in run("detect_stream", *wide, status=1), "and by the stream")
+
+    (tmp / "tsu/csv").mkdir()
+    for id in list(videos)[:-1]:
+        rows = [f"Class_{(c + 1) % 4},{a},{b}\r\n" for c, a, b in videos[id]["actions"]]
+        (tmp / f"tsu/csv/{id}.csv").write_text("event,start_frame,end_frame\r\n" + "".join(rows), newline="")
+    other = [*planted, "--score", tmp / "tsu/scores.txt", "--csv", tmp / "tsu/csv", "--json"]
+    check("P08T01C01" in run("tsu", *other, status=1), "the video without CSV is named")
+    other = run("tsu", *other, "--allow-missing", "--report", tmp / "tsu/told.html")
+    check(other["map"] < told["map"] - 0.1 and other["csv"]["json_kept"] == ["P08T01C01"], "the CSV take the JSON's place")
+    check("P08T01C01" in (tmp / "tsu/told.html").read_text(), "a page of given predictions")
 
     (tmp / "tsu/poses/P07T01C01.json").unlink()
     check("P07T01C01" in run("tsu", *train, "--max-steps", 1, status=1), "the video without poses is named")

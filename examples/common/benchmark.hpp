@@ -11,12 +11,13 @@
 #include "common/pretrained.hpp"
 #include "common/protocols.hpp"
 #include "tmor/data/pose_file.hpp"
+#include "tmor/data/tsu.hpp"
 #include "tmor/text/prompts.hpp"
 
 namespace task {
 
 struct BenchmarkSettings : DetectionSettings {
-  std::string data, poses, protocol, mode = "supervised", score, joints = "lcrnet13", prompts;
+  std::string data, poses, protocol, mode = "supervised", score, joints = "lcrnet13", prompts, csv;
   double fps = 25;  ///< of annotations that count frames
   Index holdout = 0, persons = 1, online_ahead = 0;
   bool allow_missing = false, online = false;
@@ -42,8 +43,12 @@ inline void add_benchmark_options(cli::Program& p, BenchmarkSettings& o, const B
   p.option("--prompts", o.prompts, "zeroshot: JSON file {class: [text, ...]} instead of the classes' names");
   p.option("--joints", o.joints, "layout of poses in arrays: lcrnet13, coco17, ...");
   p.option("--persons", o.persons, "kept in a video")->check(cli::in_range<Index>(1, 8));
-  if (b.in_frames)
+  if (b.in_frames) {
     p.option("--fps", o.fps, "frames a second of the annotations")->check(cli::in_range(1.0, 240.0));
+    p.option("--csv", o.csv,
+             "folder with the annotations of each video, ID.csv, in place of the JSON's actions; sides and "
+             "durations are the JSON's");
+  }
   p.option("--holdout", o.holdout, "measure on every n-th training video instead of the test side; 0: do not")
       ->check(cli::at_least<Index>(0));
   p.flag("--allow-missing", o.allow_missing, "leave videos without poses out, list and count them");
@@ -83,14 +88,16 @@ inline std::vector<Video> read_side(const std::vector<tmor::Timeline>& side,
   return videos;
 }
 
-inline void refuse_missing(const std::vector<std::string>& missing, const BenchmarkSettings& o) {
+/// `what`: "poses"; `where` they were looked for; `remedy`: what --allow-missing does.
+inline void refuse_missing(const std::vector<std::string>& missing, const BenchmarkSettings& o,
+                           const char* what, const std::string& where, const char* remedy) {
   if (missing.empty()) return;
   std::string list;
   for (std::size_t i = 0; i < missing.size() && i < 20; ++i) list += (i ? ", " : "") + missing[i];
   if (missing.size() > 20) list += ", ...";
-  TMOR_CHECK(o.allow_missing, o.poses, ": no poses of ", missing.size(), " videos: ", list,
-             "; --allow-missing leaves them out");
-  std::fprintf(stderr, "no poses of %zu videos, left out: %s\n", missing.size(), list.c_str());
+  TMOR_CHECK(o.allow_missing, where, ": no ", what, " of ", missing.size(), " videos: ", list,
+             "; --allow-missing ", remedy);
+  std::fprintf(stderr, "no %s of %zu videos: %s\n", what, missing.size(), list.c_str());
 }
 
 /// Class names as the list has them; "class 12" without a list.
@@ -105,6 +112,15 @@ inline std::vector<std::string> class_names(const tmor::eval::Protocol& p, const
   std::vector<std::string> names;
   for (Index c = 0; c < p.classes; ++c) names.push_back(tmor::detail::cat("class ", c));
   return names;
+}
+
+/// Puts the actions of --csv in place of those that the protocol's file has.
+inline void use_csv(std::vector<tmor::Timeline>& side, const std::vector<std::string>& classes,
+                    const BenchmarkSettings& o, std::vector<std::string>& without) {
+  if (o.csv.empty()) return;
+  const auto ids =
+      tmor::data::use_tsu_csv(side, o.csv, tmor::data::ClassNames(classes, "the list of classes"));
+  without.insert(without.end(), ids.begin(), ids.end());
 }
 
 /// What a text tower is told of the classes.
@@ -156,12 +172,14 @@ inline Json run_zero_shot(const VideoSet& set, const TriModel& m, const Benchmar
   r["model"] = "zero-shot: cosine of every frame token with the mean of each class's normalised prompts";
   r["n_test"] = set.test.size();
   r["init"] = o.init;
+  report_detection(r, set, o, scores, false);
   return r;
 }
 
 /// Reads both sides, as far as the mode needs them.
 inline VideoSet read_benchmark(const tmor::eval::Protocol& p, const BenchmarkSettings& o, const Benchmark& b,
-                               Index stride, std::vector<std::string>& missing) {
+                               Index stride, std::vector<std::string>& missing,
+                               std::vector<std::string>& json_kept) {
   if (o.poses.empty()) throw cli::UsageError("--poses is required, except with --score");
   VideoSet set;
   set.protocol = p;
@@ -171,6 +189,9 @@ inline VideoSet read_benchmark(const tmor::eval::Protocol& p, const BenchmarkSet
   set.truth = tmor::eval::test_timelines(p, o.data);
   std::vector<tmor::Timeline> train;
   if (o.mode == "supervised" || o.holdout > 0) train = tmor::eval::train_timelines(p, o.data);
+  use_csv(set.truth, set.classes, o, json_kept);
+  use_csv(train, set.classes, o, json_kept);
+  refuse_missing(json_kept, o, "CSV", o.csv, "keeps what the JSON says of them");
   if (o.holdout > 0) {
     std::vector<tmor::Timeline> kept;
     set.truth.clear();
@@ -183,10 +204,11 @@ inline VideoSet read_benchmark(const tmor::eval::Protocol& p, const BenchmarkSet
   }
   if (o.mode != "supervised") train.clear();
   const tmor::data::PoseFolder folder(o.poses);
-  const double units = b.in_frames ? o.fps : 1, rate = o.rate(stride);
-  set.train = read_side(train, folder, o, units, rate, missing);
-  set.test = read_side(set.truth, folder, o, units, rate, missing);
-  refuse_missing(missing, o);
+  set.units = b.in_frames ? o.fps : 1;
+  const double rate = o.rate(stride);
+  set.train = read_side(train, folder, o, set.units, rate, missing);
+  set.test = read_side(set.truth, folder, o, set.units, rate, missing);
+  refuse_missing(missing, o, "poses", o.poses, "leaves them out");
   return set;
 }
 
@@ -202,12 +224,19 @@ inline int detection_benchmark(int argc, char** argv, const std::string& what, B
     TMOR_CHECK(protocol.frames, "--protocol ", o.protocol, ": a protocol of clips, not of frames");
     run_and_print(program, o.common, [&] {
       Json r;
-      std::vector<std::string> missing;
+      std::vector<std::string> missing, json_kept;
       if (!o.score.empty()) {
         const auto given = tmor::eval::parse_frame_scores(tmor::eval::read_text_or_gzip(o.score), o.score,
                                                           protocol.classes, protocol.steps);
-        r = tmor::eval::score_frames(protocol, tmor::eval::test_timelines(protocol, o.data), given,
-                                     o.allow_missing);
+        VideoSet set;
+        set.classes = class_names(protocol, o.data);
+        set.protocol = protocol;
+        set.truth = tmor::eval::test_timelines(protocol, o.data);
+        set.units = b.in_frames ? o.fps : 1;
+        use_csv(set.truth, set.classes, o, json_kept);
+        refuse_missing(json_kept, o, "CSV", o.csv, "keeps what the JSON says of them");
+        r = tmor::eval::score_frames(protocol, set.truth, given, o.allow_missing);
+        report_detection(r, set, o, given, false);
       } else {
         std::optional<Pretrained> start;
         Index stride = 4;
@@ -221,13 +250,14 @@ inline int detection_benchmark(int argc, char** argv, const std::string& what, B
         }
         if (o.mode == "zeroshot" && !(start && start->towers))
           throw cli::UsageError("--mode zeroshot needs --init, a tri-modal model with its text tower");
-        auto set = read_benchmark(protocol, o, b, stride, missing);
+        auto set = read_benchmark(protocol, o, b, stride, missing, json_kept);
         r = o.mode == "zeroshot"
                 ? run_zero_shot(set, *start->towers, o)
                 : run_detection(set, o, start ? std::move(start->encoder) : SkeletonEncoder{},
                                 o.online ? o.online_ahead : -1);
       }
       r["missing_poses"] = missing;
+      if (!o.csv.empty()) r["csv"] = {{"folder", o.csv}, {"json_kept", json_kept}};
       print_frame_policies(r);
       return r;
     });

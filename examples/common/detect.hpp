@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/detection_report.hpp"
 #include "common/detector_file.hpp"
 #include "common/training.hpp"
 #include "tmor/eval/score.hpp"
@@ -225,6 +226,20 @@ inline void write_frame_scores(const std::string& path, const std::vector<tmor::
   file.commit();
 }
 
+/// Writes the page where the options say so.
+inline void report_detection(const Json& r, const VideoSet& set, const DetectionSettings& o,
+                             std::span<const tmor::FrameScores> scores, bool logits) {
+  if (o.report_path().empty()) return;
+  write_detection_report(o.report_path(), r,
+                         {.title = set.protocol.title,
+                          .classes = set.classes,
+                          .truth = set.truth,
+                          .units = set.units,
+                          .scores = scores,
+                          .logits = logits,
+                          .log = o.common.out.empty() ? "" : o.common.out + "/log.jsonl"});
+}
+
 /// Trains, reads the test videos once, measures. `online_ahead` of 0 or more: also with windows that see no
 /// more than so many frames ahead.
 inline Json run_detection(const VideoSet& set, const DetectionSettings& o, SkeletonEncoder pretrained = {},
@@ -279,6 +294,7 @@ inline Json run_detection(const VideoSet& set, const DetectionSettings& o, Skele
   }
   r["poses"] = set.poses;
   r["split"] = set.split;
+  report_detection(r, set, o, scores, true);
   return r;
 }
 

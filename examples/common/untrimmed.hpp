@@ -30,13 +30,14 @@ struct VideoSet {
   std::string split;  ///< "trained on subjects 1 to 6, tested on ..."
   tmor::eval::Protocol protocol;
   std::vector<tmor::Timeline> truth;  ///< of the test side, in the unit of the annotations
+  double units = 1;                   ///< of the annotations in a second
   bool validation = false;            ///< `test` is a part of the training side
 };
 
 /// The options that the programs on untrimmed videos share.
 struct DetectionSettings {
   cli::Common common;
-  std::string size = "small", predictions, init, normalise = "body", head = "tcn";
+  std::string size = "small", predictions, init, normalise = "body", report, head = "tcn";
   Index batch = 16, validate_every = 10, head_layers = 3, head_width = 128, head_blocks = 1, head_epochs = 0;
   Index head_window = 300;
   double lr = 2e-3, weight_decay = 0.05, dropout = 0.3, ema = 0.998, clip = 5;
@@ -52,6 +53,10 @@ struct DetectionSettings {
         .fps = fps, .rate = rate(stride), .window = input.frames, .hop = hop, .ahead = ahead};
     if (ahead < 0) s.ahead = (input.frames - hop) / 2 / stride * stride;
     return s;
+  }
+  /// Where the page goes; empty: nowhere.
+  std::string report_path() const {
+    return !report.empty() ? report : common.out.empty() ? "" : common.out + "/report.html";
   }
   double rate(Index stride) const { return steps_per_second * static_cast<double>(stride); }
 
@@ -122,6 +127,7 @@ inline void add_detection_options(cli::Program& p, DetectionSettings& o) {
   p.flag("--flip", o.flip, "average with the mirrored video");
   p.option("--predictions", o.predictions,
            "write the scores of every step of the test videos, as `score` reads");
+  p.option("--report", o.report, "write the result as an HTML page; without it, report.html in --out");
   p.add(o.common);
 }
 

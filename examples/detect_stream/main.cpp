@@ -10,10 +10,11 @@
 #include <sys/resource.h>
 
 #include <cmath>
+#include <optional>
 
 #include "common/detector_file.hpp"
-#include "tmor/data/annotations.hpp"
 #include "tmor/data/pose_file.hpp"
+#include "tmor/data/tsu.hpp"
 #include "tmor/train/progress.hpp"
 
 using namespace tmor;
@@ -111,8 +112,8 @@ int main(int argc, char** argv) {
         ->check(cli::in_range(0.0, 1.0));
     program.flag("--quiet", quiet, "tell the result only");
     program.option("--annotations", annotations,
-                   "JSON of TSU's form, in frames: frame mAP of this one video");
-    program.option("--id", id, "the video in it");
+                   "of this one video, for its frame mAP: TSU's .csv, or JSON of its form, in frames");
+    program.option("--id", id, "the video in the JSON");
     program.add(common, false);
     program.parse(argc, argv);
 
@@ -164,21 +165,26 @@ int main(int argc, char** argv) {
                 {"peak_mib", live_mib},
                 {"difference_from_full_window", difference(live.logits, complete.logits)}};
     if (!annotations.empty()) {
-      const auto set = data::read_annotations(annotations, classes);
-      for (const auto* side : {&set.train, &set.test})
-        for (const auto& t : *side) {
-          if (t.id != id) continue;
-          const auto map = [&](const Tensor<>& logits) {
-            const std::vector<Timeline> truth{t};
-            const std::vector<FrameScores> scores{
-                {id, logits.size(0),
-                 eval::scores_at_rows(logits, 1 / f.settings.steps_per_second, seconds, logits.size(0))}};
-            return frame_map(truth, scores, classes, frame_map_policy("tsu")).map;
-          };
-          r["map_online"] = map(live.logits);
-          r["map_full_window"] = map(complete.logits);
-        }
-      TMOR_CHECK(r.contains("map_online"), "--id ", id, ": no such video in ", annotations);
+      std::optional<Timeline> t;
+      if (annotations.ends_with(".csv")) {
+        t = {id, static_cast<double>(poses.frames),
+             data::read_tsu_csv(annotations, data::ClassNames(f.classes, detector))};
+      } else {
+        const auto set = data::read_annotations(annotations, classes);
+        for (const auto* side : {&set.train, &set.test})
+          for (const auto& video : *side)
+            if (video.id == id) t = video;
+      }
+      TMOR_CHECK(t, "--id ", id, ": no such video in ", annotations);
+      const auto map = [&](const Tensor<>& logits) {
+        const std::vector<Timeline> truth{*t};
+        const std::vector<FrameScores> scores{
+            {id, logits.size(0),
+             eval::scores_at_rows(logits, 1 / f.settings.steps_per_second, seconds, logits.size(0))}};
+        return frame_map(truth, scores, classes, frame_map_policy("tsu")).map;
+      };
+      r["map_online"] = map(live.logits);
+      r["map_full_window"] = map(complete.logits);
     }
     std::fprintf(stderr, "%s\n", r.dump(2).c_str());
     cli::print_result(r, common.json);

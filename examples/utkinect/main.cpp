@@ -28,6 +28,7 @@ task::VideoSet read_videos(const Settings& o, tmor::Index stride) {
                   : "trained on subjects 1 to 6 (12 sequences), tested on subjects 7 and 8 (4 sequences); "
                     "subjects 9 and 10 are not at hand: no published split";
   set.validation = o.holdout > 0;
+  set.units = kRowsPerSecond;
   set.protocol.name = "utkinect";
   set.protocol.title = "UTKinect-Action3D, every row of the untrimmed sequences";
   set.protocol.source =

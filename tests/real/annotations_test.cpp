@@ -83,6 +83,12 @@ TEST_CASE("real: TSU") {
     };
     CHECK((keys(csv) == keys(json)) == equal);
   }
+
+  // The folder of them: the other videos keep what the JSON says.
+  auto test_side = cs.test, train_side = cs.train;
+  const auto without = data::use_tsu_csv(test_side, root + "/annotation_csv", classes).size() +
+                       data::use_tsu_csv(train_side, root + "/annotation_csv", classes).size();
+  CHECK(without == 536 - 4);
 }
 
 TEST_CASE("real: the event mAP that the script of TSU's authors prints for their example") {

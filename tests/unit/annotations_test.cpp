@@ -126,6 +126,28 @@ TEST_CASE("TSU CSV with CRLF and merged names; event files") {
   CHECK(contains(message<IoError>([] { data::parse_tsu_events("1,7,12\n", "f"); }), "3 fields"));
 }
 
+TEST_CASE("TSU CSV of a folder take the place of other annotations") {
+  const test::TempDir dir;
+  io::make_directories(dir / "P02");
+  io::write_atomic(dir / "P01T01C01.csv", kTsu);
+  io::write_atomic(dir / "P02/P02T01C01.csv", "event,start_frame,end_frame\r\n");
+  io::write_atomic(dir / "P02/notes.txt", "no annotation");
+  std::vector<Timeline> videos{
+      {"P02T01C01", 100, {{0, 1, 2}}}, {"P03T01C01", 200, {{1, 3, 4}}}, {"P01T01C01", 300, {}}};
+  CHECK(data::use_tsu_csv(videos, dir.path(), kClasses) == std::vector<std::string>{"P03T01C01"});
+  CHECK(videos[0].spans.empty());
+  CHECK(videos[1].spans.size() == 1);
+  REQUIRE(videos[2].spans.size() == 2);
+  CHECK(videos[2].spans[0].action == 2);
+  CHECK(videos[2].length == 300);
+  io::write_atomic(dir / "P02/P01T01C01.csv", kTsu);
+  CHECK(contains(message<IoError>([&] { data::use_tsu_csv(videos, dir.path(), kClasses); }),
+                 "two files of 'P01T01C01'"));
+  io::write_atomic(dir / "P02/P01T01C01.csv", "event,start_frame\r\nWalk,1\r\n");
+  CHECK_THROWS_AS(data::use_tsu_csv(videos, dir / "P02", kClasses), IoError);
+  CHECK_THROWS_AS(data::use_tsu_csv(videos, dir / "nowhere", kClasses), IoError);
+}
+
 TEST_CASE("Smarthome names, lists and the rule of the splits") {
   const auto list = data::parse_smarthome_list(kList, "f", kClasses);
   REQUIRE(list.clips.size() == 2);

@@ -4,6 +4,8 @@
 /// `smarthome_{CS,CV}_51.json` (data/annotations.hpp), the CSV of each video, which the authors call the
 /// reference, the class list, and the files of the event metric.
 
+#include <map>
+
 #include "tmor/data/annotations.hpp"
 #include "tmor/data/class_names.hpp"
 #include "tmor/io/csv.hpp"
@@ -50,6 +52,37 @@ inline std::vector<ActionSpan> parse_tsu_csv(std::string_view text, std::string_
 /// @throws IoError
 inline std::vector<ActionSpan> read_tsu_csv(const std::string& path, const ClassNames& classes) {
   return parse_tsu_csv(io::read_file(path, std::size_t{1} << 24), path, classes);
+}
+
+/// Puts the actions of the CSV files in `folder` in place of those of `videos`: ID.csv, there or in a folder
+/// in it. Durations and order stay. @returns the ids without a file, whose actions stay as well.
+/// @throws IoError for a folder or file that cannot be read, as `parse_tsu_csv`, and for two files of an id.
+inline std::vector<std::string> use_tsu_csv(std::vector<Timeline>& videos, const std::string& folder,
+                                            const ClassNames& classes) {
+  std::map<std::string, std::string> files;
+  const auto add = [&](const std::string& in, const std::string& name) {
+    const std::string path = in + "/" + name;
+    const auto [it, fresh] = files.emplace(name.substr(0, name.size() - 4), path);
+    TMOR_CHECK_IO(fresh, folder, ": two files of '", it->first, "': ", it->second, " and ", path);
+  };
+  for (const auto& name : io::list_directory(folder)) {
+    const std::string path = folder + "/" + name;
+    if (name.ends_with(".csv")) {
+      add(folder, name);
+    } else if (io::file_info(path).is_directory) {
+      for (const auto& inner : io::list_directory(path))
+        if (inner.ends_with(".csv")) add(path, inner);
+    }
+  }
+  std::vector<std::string> without;
+  for (auto& video : videos) {
+    const auto it = files.find(video.id);
+    if (it == files.end())
+      without.push_back(video.id);
+    else
+      video.spans = read_tsu_csv(it->second, classes);
+  }
+  return without;
 }
 
 /// Ground truth or proposals of the event metric, "class,start,end,confidence" a line without header, times
