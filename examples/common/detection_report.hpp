@@ -43,14 +43,18 @@ inline report::Html policies(const Json& r) {
   t.protocol = r["protocol"].get<std::string>() +
                ". The other rules measure the same scores: no two are to be compared.";
   t.rows_are = "Rule";
-  t.columns = {{.name = "mAP"}, {.name = "WAP"}, {.name = "Chance"}, {.name = "Rows", .percent = false}};
+  t.columns = {{.name = "mAP", .marked = false},
+               {.name = "WAP", .marked = false},
+               {.name = "Chance", .marked = false}};
   const std::string own = r["policy"];
   const auto add = [&](const std::string& name) {
     const Json& p = r["policies"][name];
     const std::string why = p.contains("reason") ? p["reason"].get<std::string>() : "a class has no value";
     const auto of = [&](const char* key) { return p.contains(key) ? cell(p[key], why) : cell({}, why); };
+    const std::string rows =
+        p.contains("rows") ? tmor::detail::cat(", ", p["rows"].get<Index>(), " rows") : "";
     t.rows.push_back(
-        {name + (name == own ? " (the protocol's)" : ""), {of("map"), of("wap"), of("chance"), of("rows")}});
+        {name + (name == own ? " (the protocol's)" : "") + rows, {of("map"), of("wap"), of("chance")}});
   };
   add(own);
   for (const auto& [name, p] : r["policies"].items())
@@ -62,19 +66,20 @@ inline report::Html classes(const Json& r, const std::vector<std::string>& names
   report::Table t;
   t.title = "Average precision of each class";
   t.protocol =
-      "By the protocol's rule, worst first; rows are those that are positive, their share is chance.";
+      "By the protocol's rule, worst first. Chance is the share of positive rows; their number is in "
+      "brackets.";
   t.rows_are = "Class";
-  t.columns = {{.name = "AP"}, {.name = "Share of rows"}, {.name = "Rows", .percent = false}};
+  t.columns = {{.name = "AP", .marked = false}, {.name = "Chance", .marked = false}};
   const double rows = r["rows"];
   std::vector<std::pair<double, std::size_t>> order;
   for (std::size_t c = 0; c < names.size(); ++c)
     order.emplace_back(r["positive"][c] > 0 ? r["ap"][c].get<double>() : 2.0, c);
   std::sort(order.begin(), order.end());
   for (const auto& [ap, c] : order) {
-    const auto positive = r["positive"][c].get<double>();
-    t.rows.push_back({names[c],
+    const auto positive = r["positive"][c].get<Index>();
+    t.rows.push_back({tmor::detail::cat(names[c], " (", positive, ")"),
                       {cell(positive > 0 ? r["ap"][c] : Json(), "no positive row"),
-                       rows > 0 ? positive / rows : 0.0, positive}});
+                       rows > 0 ? static_cast<double>(positive) / rows : 0.0}});
   }
   return report::table(t);
 }
@@ -153,7 +158,7 @@ inline void write_detection_report(const std::string& path, const tmor::io::Json
   namespace report = tmor::report;
   const auto text = [&](const char* key) { return r[key].is_string() ? r[key].get<std::string>() : ""; };
   const auto percent = [](const tmor::io::Json& v) {
-    return v.is_number() ? report::percent_text(v.get<double>()) : std::string("–");
+    return v.is_number() && tmor::is_finite(v.get<double>()) ? report::percent_text(v.get<double>()) : "–";
   };
   report::Summary top;
   top.title = p.title;
@@ -173,7 +178,7 @@ inline void write_detection_report(const std::string& path, const tmor::io::Json
                                   {"parameters", "Parameters"},
                                   {"seed", "Seed"}})
     if (r.contains(key) && r[key].is_number())
-      top.facts.emplace_back(name, report::number_text(r[key].get<double>()));
+      top.facts.emplace_back(name, tmor::detail::cat(r[key].get<tmor::Index>()));
   report::Page page(top);
   page.section("Results", "", detail_report::policies(r));
   page.section("Classes", "", detail_report::classes(r, p.classes));

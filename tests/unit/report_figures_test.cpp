@@ -124,6 +124,8 @@ TEST_CASE("a table marks the best of a column and says why something is missing"
   const Table wide{.columns = std::vector<Column>(4), .rows = {{"a", {1.0, 2.0, 3.0, 4.0}}}};
   CHECK(contains(table(wide).text, "card full"));  // the whole width, also beside other figures
   CHECK(contains(table({}).text, "no results"));
+  for (auto& c : t.columns) c.marked = false;
+  CHECK(count(table(t).text, "<b>") == 0);
   t.rows[0].cells.pop_back();
   CHECK(contains(message<ShapeError>([&] { table(t); }), "'a'"));
 }

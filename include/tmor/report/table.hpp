@@ -34,6 +34,7 @@ struct Column {
   std::string name = {};
   bool percent = true;                ///< figures are fractions, shown in percent
   bool higher_is_better = true;       ///< which one is marked
+  bool marked = true;                 ///< false: none, where there is no better and worse
   std::optional<double> chance = {};  ///< what guessing gives
 };
 
@@ -61,6 +62,7 @@ inline std::string cell_text(double v, const Column& c) {
 /// What readers see of a value, so that figures that look equal are marked alike.
 inline std::string best_of(const Table& t, std::size_t column) {
   const Column& c = t.columns[column];
+  if (!c.marked) return "";
   std::optional<double> best;
   int found = 0;
   for (const Row& r : t.rows) {
@@ -90,7 +92,7 @@ inline Html table(const Table& t) {
   for (std::size_t i = 0; i < t.columns.size(); ++i) {
     const Column& c = t.columns[i];
     s += cat("<th scope=\"col\">", escape(c.name), c.percent ? "&nbsp;<small>%</small>" : "",
-             c.higher_is_better ? "" : " <small>↓ lower is better</small>", "</th>");
+             c.higher_is_better || !c.marked ? "" : " <small>↓ lower is better</small>", "</th>");
     best.push_back(detail::best_of(t, i));
     chance |= c.chance.has_value();
   }
