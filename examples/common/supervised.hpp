@@ -84,21 +84,28 @@ inline std::vector<std::pair<std::string, tmor::Streams>> streams_of(const std::
   tmor::detail::fail<tmor::Error>("no stream is named '", name, "'");
 }
 
-/// From scratch, or from the model that `--init` names.
-inline Classifier new_classifier(Rng& rng, const ClipSet& set, const Training& o, const InputOptions& in) {
+/// A network that is trained, of one or of an ensemble.
+struct Member {
+  std::string name;
+  InputOptions input;
+  bool pretrained = false;  ///< from the model that `--init` names, not from scratch
+};
+
+inline Classifier new_classifier(Rng& rng, const ClipSet& set, const Training& o, const Member& m) {
   const Index joints = set.layout().size(), classes = std::ssize(set.classes);
-  if (o.init.empty())
-    return Classifier(rng, encoder_config(o.size, joints, set.coordinates(), in, 0, o.dropout), classes);
+  if (!m.pretrained)
+    return Classifier(rng, encoder_config(o.size, joints, set.coordinates(), m.input, 0, o.dropout), classes);
   auto pretrained = load_pretrained(o.init).encoder;
   if (o.scratch) pretrained = tmor::models::SkeletonEncoder<>(rng, pretrained.config());
   return Classifier(rng, std::move(pretrained), o.dropout, classes);
 }
 
-/// Trains one network on `in.streams`. @returns its class probabilities on the test side.
+/// Trains one network. @returns its class probabilities on the test side.
 inline Tensor<> train_classifier(const ClipSet& set, const Sides& sides, const Training& o,
-                                 const InputOptions& in, const std::string& out, Json& figures) {
+                                 const Member& member, const std::string& out, Json& figures) {
+  const InputOptions& in = member.input;
   Rng rng(o.common.seed);
-  Classifier model = new_classifier(rng, set, o, in);
+  Classifier model = new_classifier(rng, set, o, member);
   tmor::optim::AdamW<> optimizer(tmor::parameters(model), {.lr = o.lr, .weight_decay = o.weight_decay});
   tmor::data::Loader<Batch> loader(
       std::ssize(sides.train),
@@ -143,16 +150,19 @@ inline std::string protocol_text(const ClipSet& set, const Training& o, const st
          (o.holdout > 0 ? "; measured on every n-th training clip, held out; " : "; ") + how;
 }
 
-/// The streams that are trained: those of --stream, or what the model of --init reads.
-inline std::vector<std::pair<std::string, InputOptions>> inputs_of(const Training& o) {
-  if (!o.init.empty()) {
-    if (o.stream != "early") throw cli::UsageError("--stream: the model of --init has its own streams");
-    return {{"pre-trained", fine_tuning_input(o.input, load_pretrained(o.init).input)}};
-  }
-  std::vector<std::pair<std::string, InputOptions>> out;
-  for (const auto& [name, streams] : streams_of(o.stream)) {
-    out.emplace_back(name, o.input);
-    out.back().second.streams = streams;
+/// The networks that are trained: those of --stream; with --init the pre-trained one, whose streams are its
+/// own, alone or as one more of the ensemble.
+inline std::vector<Member> members_of(const Training& o) {
+  std::vector<Member> out;
+  if (!o.init.empty())
+    out.push_back({"pre-trained", fine_tuning_input(o.input, load_pretrained(o.init).input), true});
+  if (o.init.empty() || o.stream == "ensemble") {
+    for (const auto& [name, streams] : streams_of(o.stream)) {
+      out.push_back({name, out.empty() ? o.input : out[0].input});
+      out.back().input.streams = streams;
+    }
+  } else if (o.stream != "early") {
+    throw cli::UsageError("--stream " + o.stream + ": the model of --init has its own streams");
   }
   return out;
 }
@@ -167,16 +177,17 @@ struct Supervised {
 inline Supervised train_supervised(const ClipSet& set, const Sides& sides, const Training& o,
                                    const std::string& out) {
   const auto labels = labels_of(sides.test);
-  const auto inputs = inputs_of(o);
+  const auto members = members_of(o);
   Tensor<> sum;
   Json each = Json::object(), r;
-  for (const auto& [name, in] : inputs) {
+  for (const auto& member : members) {
+    const std::string& name = member.name;
     Json figures;
-    const auto scores = train_classifier(set, sides, o, in,
-                                         out.empty() || inputs.size() == 1 ? out : out + "/" + name, figures);
+    const auto scores = train_classifier(
+        set, sides, o, member, out.empty() || members.size() == 1 ? out : out + "/" + name, figures);
     sum = sum.defined() ? sum + scores : scores;
     figures.update(accuracy_json(scores, labels, set.empty));
-    if (inputs.size() > 1) {
+    if (members.size() > 1) {
       std::fprintf(stderr, "%s: %s\n", name.c_str(), tmor::io::json_text(figures).c_str());
       each[name] = figures;
     } else {
@@ -184,15 +195,17 @@ inline Supervised train_supervised(const ClipSet& set, const Sides& sides, const
     }
   }
   r.update(accuracy_json(sum, labels, set.empty));
-  if (inputs.size() > 1) r["streams"] = each;
-  return {r, sum * (1.0 / static_cast<double>(inputs.size()))};
+  if (members.size() > 1) r["streams"] = each;
+  return {r, sum * (1.0 / static_cast<double>(members.size()))};
 }
 
 /// How `train_supervised` measures.
 inline std::string supervised_text(const Training& o) {
-  return tmor::detail::cat(o.stream == "ensemble"
+  return tmor::detail::cat(o.stream != "ensemble" ? "one model, probabilities averaged over "
+                           : o.init.empty()
                                ? "joint, bone and motion networks, probabilities averaged over them and over "
-                               : "one model, probabilities averaged over ",
+                               : "pre-trained, joint, bone and motion networks, probabilities averaged over "
+                                 "them and over ",
                            test_views(o.input).size(),
                            o.input.mirror > 0 ? " fixed views (4 crops x mirror)" : " fixed views (4 crops)");
 }
