@@ -177,9 +177,8 @@ inline std::vector<float> row_targets(const DetectionSequence& s, Index classes)
 }
 
 inline models::FrameHeadConfig head_config(const DetectionOptions& o, Index width, Index classes) {
-  if (o.head == DetectionHead::kMstct)
+  if (o.head == DetectionHead::kMstct) {
     TMOR_CHECK(!o.causal, "[detection] an MS-TCT sees its rows all at once: only a TCN can be causal");
-  if (o.head == DetectionHead::kMstct)
     return models::MstctConfig{.in = width,
                                .classes = classes,
                                .width = o.width,
@@ -189,6 +188,7 @@ inline models::FrameHeadConfig head_config(const DetectionOptions& o, Index widt
                                .taps = o.taps,
                                .dropout = o.dropout,
                                .span = o.window};
+  }
   return models::TcnConfig{.in = width,
                            .classes = classes,
                            .width = o.width,
