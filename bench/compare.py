@@ -70,6 +70,7 @@ class Side:
         return line
 
     def sample(self):
+        time.sleep(0.05)  # the other side's workers spin for a while after its sample, on a processor that this one needs
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         self.samples.append(float(self.expect(lambda line: line.replace(".", "").isdigit())))
