@@ -61,6 +61,8 @@ with tempfile.TemporaryDirectory() as folder:
     check("--init" in run("clips", "--data", tmp / "own", *SMALL, "--mode", "linear", status=2), "a model is needed")
     tuned = run("clips", "--data", tmp / "own", *SMALL, "--max-steps", 2, *model)
     check(tuned["init"] is not None, "fine-tuned")
+    four = run("clips", "--data", tmp / "own", *SMALL, "--stream", "ensemble", "--max-steps", 2, "--batch", 16, *model)
+    check(set(four["streams"]) == {"pre-trained", "joint", "bone", "motion"}, "the pre-trained network among an ensemble")
 
     # UAV-Human: the text format, subjects of the official split.
     names = [n for n in official_files.uav_human_names() if n[1:4] in ("000", "002", "001", "003") and n.split("A")[1][:3] in ("001", "002")]

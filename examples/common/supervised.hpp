@@ -89,6 +89,7 @@ struct Member {
   std::string name;
   InputOptions input;
   bool pretrained = false;  ///< from the model that `--init` names, not from scratch
+  double lr = 0;            ///< highest learning rate
 };
 
 inline Classifier new_classifier(Rng& rng, const ClipSet& set, const Training& o, const Member& m) {
@@ -151,14 +152,15 @@ inline std::string protocol_text(const ClipSet& set, const Training& o, const st
 }
 
 /// The networks that are trained: those of --stream; with --init the pre-trained one, whose streams are its
-/// own, alone or as one more of the ensemble.
+/// own, alone or, at a third of the learning rate, as one more of the ensemble.
 inline std::vector<Member> members_of(const Training& o) {
   std::vector<Member> out;
   if (!o.init.empty())
-    out.push_back({"pre-trained", fine_tuning_input(o.input, load_pretrained(o.init).input), true});
+    out.push_back({"pre-trained", fine_tuning_input(o.input, load_pretrained(o.init).input), true,
+                   o.stream == "ensemble" ? o.lr / 3 : o.lr});
   if (o.init.empty() || o.stream == "ensemble") {
     for (const auto& [name, streams] : streams_of(o.stream)) {
-      out.push_back({name, out.empty() ? o.input : out[0].input});
+      out.push_back({name, out.empty() ? o.input : out[0].input, false, o.lr});
       out.back().input.streams = streams;
     }
   } else if (o.stream != "early") {
@@ -183,8 +185,10 @@ inline Supervised train_supervised(const ClipSet& set, const Sides& sides, const
   for (const auto& member : members) {
     const std::string& name = member.name;
     Json figures;
+    Training own = o;
+    own.lr = member.lr;
     const auto scores = train_classifier(
-        set, sides, o, member, out.empty() || members.size() == 1 ? out : out + "/" + name, figures);
+        set, sides, own, member, out.empty() || members.size() == 1 ? out : out + "/" + name, figures);
     sum = sum.defined() ? sum + scores : scores;
     figures.update(accuracy_json(scores, labels, set.empty));
     if (members.size() > 1) {

@@ -78,7 +78,7 @@ inline void add_options(cli::Program& p, Training& o, const std::string& data,
   p.option("--joint-drop", o.input.joint_drop, "probability, training")->check(cli::in_range(0.0, 0.9));
   p.choice("--stream", o.stream, {"joint", "bone", "motion", "early", "ensemble"},
            "input: one stream, all three in one network, or a network for each with their probabilities "
-           "averaged (supervised)");
+           "averaged; with --init the pre-trained one is among them, at a third of --lr (supervised)");
   p.option("--holdout", o.holdout, "measure on this part of the training clips instead of the test side")
       ->check(cli::in_range(0.0, 0.5));
   p.option("--validate-every", o.validate_every, "epochs")->check(cli::at_least<Index>(1));
