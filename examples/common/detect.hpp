@@ -168,19 +168,13 @@ inline void refit_head(Detector& d, const VideoSet& set, const DetectionSettings
       sequences.push_back(
           token_sequence(v, cached_tokens(d.encoder, v, o, cache, mirror), o.steps_per_second));
   double loss = 0;
-  d.head = tmor::eval::fit_detection(sequences, std::ssize(set.classes),
-                                     {.head = o.head == "mstct"   ? tmor::eval::DetectionHead::kMstct
-                                              : o.head_layers > 0 ? tmor::eval::DetectionHead::kTcn
-                                                                  : tmor::eval::DetectionHead::kLinear,
-                                      .width = o.head_width,
-                                      .layers = std::max<Index>(1, o.head_layers),
-                                      .blocks = o.head_blocks,
-                                      .dropout = o.dropout,
-                                      .causal = o.causal,
-                                      .epochs = o.head_epochs,
-                                      .window = o.head_window,
-                                      .seed = o.common.seed},
-                                     &loss);
+  d.head = tmor::eval::fit_detection(
+      sequences, std::ssize(set.classes),
+      {.head = o.head_config(d.encoder.width(), std::ssize(set.classes), o.head_window),
+       .epochs = o.head_epochs,
+       .window = o.head_window,
+       .seed = o.common.seed},
+      &loss);
   figures["head_loss"] = loss;
 }
 

@@ -215,8 +215,9 @@ inline Json detection_section(const Candidate& m, const EvalSet& set, EvalDetail
   namespace synth = tmor::data::synth;
   if (!m.encoder) return {{"map", nullptr}, {"reason", "coordinates have no frame tokens"}};
   const auto test = token_sequences(m, set.test_sequences, false);
-  const auto r = tmor::eval::detection(token_sequences(m, set.sequences, false), test, synth::kTrainedActions,
-                                       {.width = 128, .epochs = 30, .policies = {"all-steps"}});
+  const auto r = tmor::eval::detection(
+      token_sequences(m, set.sequences, false), test, synth::kTrainedActions,
+      {.head = tmor::models::TcnConfig{.width = 128}, .epochs = 30, .policies = {"all-steps"}});
   Json j{{"map", r.maps[0].map},
          {"chance", r.maps[0].chance},
          {"protocol", r.protocol + "; " + r.maps[0].protocol}};

@@ -33,8 +33,11 @@ std::vector<eval::DetectionSequence> sequences(std::size_t count, std::uint64_t 
   return out;
 }
 
-const eval::DetectionOptions kSmall{
-    .width = 16, .layers = 3, .dropout = 0.1, .epochs = 12, .batch_size = 4, .window = 32, .lr = 1e-2};
+const eval::DetectionOptions kSmall{.head = models::TcnConfig{.width = 16, .layers = 3, .dropout = 0.1},
+                                    .epochs = 12,
+                                    .batch_size = 4,
+                                    .window = 32,
+                                    .lr = 1e-2};
 
 Tensor<> noise(Index n, Index t, Index w) {
   Rng rng(4);
@@ -80,7 +83,7 @@ TEST_CASE("a trained head finds actions, the dilated one where a single row does
   const auto train = sequences(12, 1, 2), test = sequences(6, 2, 2);
   const auto tcn = eval::detection(train, test, 3, kSmall);
   auto options = kSmall;
-  options.head = eval::DetectionHead::kLinear;
+  options.head = models::TcnConfig{.layers = 0, .dropout = 0.1};
   const auto linear = eval::detection(train, test, 3, options);
   REQUIRE(tcn.maps.size() == 4);
   CAPTURE(tcn.maps[0].map);
@@ -90,7 +93,7 @@ TEST_CASE("a trained head finds actions, the dilated one where a single row does
   CHECK(tcn.maps[0].chance < 0.2);
   CHECK(tcn.scores.size() == 6);
   CHECK(tcn.scores[0].id == "s0");
-  CHECK(contains(tcn.protocol, "dilated TCN head, 3 layers of 16"));
+  CHECK(contains(tcn.protocol, "dilated head of 3 layers of 16"));
   CHECK(contains(linear.protocol, "linear head"));
   const auto again = eval::detection(train, test, 3, kSmall);
   CHECK(again.scores[3].scores == tcn.scores[3].scores);

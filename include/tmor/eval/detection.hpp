@@ -23,14 +23,9 @@ struct DetectionSequence {
   Timeline truth;
 };
 
-enum class DetectionHead { kLinear, kTcn, kMstct };
-
 struct DetectionOptions {
-  DetectionHead head = DetectionHead::kTcn;
-  Index width = 512, layers = 5, taps = 3;  ///< of the TCN; see models/detection/tcn.hpp
-  Index blocks = 1, heads = 4;  ///< of a stage of the MS-TCT, which has `layers` stages of `width`
-  double dropout = 0.5;
-  bool causal = false;
+  /// Its `in`, `classes` and `span` become those of the sequences and `window`.
+  models::FrameHeadConfig head = models::TcnConfig{};
   Index epochs = 50, batch_size = 8;
   Index window = 300;                     ///< training sequences are cut into parts of at most so many rows
   double lr = 1e-3, weight_decay = 5e-4;  ///< AdamW; the rate falls to 0 along a cosine
@@ -176,28 +171,6 @@ inline std::vector<float> row_targets(const DetectionSequence& s, Index classes)
   return y;
 }
 
-inline models::FrameHeadConfig head_config(const DetectionOptions& o, Index width, Index classes) {
-  if (o.head == DetectionHead::kMstct) {
-    TMOR_CHECK(!o.causal, "[detection] an MS-TCT sees its rows all at once: only a TCN can be causal");
-    return models::MstctConfig{.in = width,
-                               .classes = classes,
-                               .width = o.width,
-                               .stages = o.layers,
-                               .blocks = o.blocks,
-                               .heads = o.heads,
-                               .taps = o.taps,
-                               .dropout = o.dropout,
-                               .span = o.window};
-  }
-  return models::TcnConfig{.in = width,
-                           .classes = classes,
-                           .width = o.width,
-                           .layers = o.head == DetectionHead::kTcn ? o.layers : 0,
-                           .taps = o.taps,
-                           .dropout = o.dropout,
-                           .causal = o.causal};
-}
-
 }  // namespace detail
 
 /// Trains a head by binary cross-entropy on the rows of `train`. The bias starts at each class's share of the
@@ -230,7 +203,9 @@ inline DetectionModel fit_detection(std::span<const DetectionSequence> train, In
       windows.push_back({i, n * p / parts, n * (p + 1) / parts - n * p / parts});
   }
 
-  models::FrameHead<> head(weights, detail::head_config(o, width, classes));
+  auto config = models::sized(o.head, width, classes);
+  if (auto* multi = std::get_if<models::MstctConfig>(&config)) multi->span = o.window;
+  models::FrameHead<> head(weights, config);
   for (Index c = 0; c < classes; ++c) {
     const double p = share[static_cast<std::size_t>(c)] / rows;
     head.out().b.mutable_data()[c] = static_cast<float>(std::log(p / (1 - p)));
@@ -296,12 +271,7 @@ inline DetectionResult detection(std::span<const DetectionSequence> train,
     result.scores.push_back({s.truth.id, s.tokens.size(0), model(s.tokens).to_vector()});
   result.maps = detail::frame_maps(test, result.scores, classes, o.policies);
   result.protocol = tmor::detail::cat(
-      "detection: ",
-      o.head == DetectionHead::kTcn ? tmor::detail::cat(o.causal ? "causal " : "", "dilated TCN head, ",
-                                                        o.layers, " layers of ", o.width)
-      : o.head == DetectionHead::kMstct
-          ? tmor::detail::cat("MS-TCT-like head, ", o.layers, " stages of ", o.width)
-          : std::string("linear head"),
+      "detection: ", models::describe(model.head.config()),
       " on frozen standardised frame tokens, binary cross-entropy, AdamW ", o.lr, ", ", o.epochs,
       " epochs, windows of up to ", o.window, " rows, seed ", o.seed, "; ", train.size(), " training and ",
       test.size(), " test sequences of ", classes, " classes, ", width, " features");

@@ -20,17 +20,23 @@ inline const char* name_of(const FrameHeadConfig& c) { return kFrameHeads[c.inde
 inline Index tokens_of(const FrameHeadConfig& c) {  ///< width of a token
   return std::visit([](const auto& x) { return x.in; }, c);
 }
+/// For tokens of `width` columns and `classes` classes.
+inline FrameHeadConfig sized(FrameHeadConfig c, Index width, Index classes) {
+  std::visit([&](auto& x) { x.in = width, x.classes = classes; }, c);
+  return c;
+}
 inline Index classes_of(const FrameHeadConfig& c) {
   return std::visit([](const auto& x) { return x.classes; }, c);
 }
-/// "causal dilated head of 3 layers"
+/// "causal dilated head of 3 layers of 512"
 inline std::string describe(const FrameHeadConfig& c) {
   if (const auto* m = std::get_if<MstctConfig>(&c))
-    return tmor::detail::cat("multi-scale head of ", m->stages, " stages, ", m->span, " rows at once");
+    return tmor::detail::cat("multi-scale head of ", m->stages, " stages of ", m->width, ", ", m->span,
+                             " rows at once");
   const auto& t = std::get<TcnConfig>(c);
-  return t.layers == 0
-             ? "linear head"
-             : tmor::detail::cat(t.causal ? "causal " : "", "dilated head of ", t.layers, " layers");
+  return t.layers == 0 ? "linear head"
+                       : tmor::detail::cat(t.causal ? "causal " : "", "dilated head of ", t.layers,
+                                           " layers of ", t.width);
 }
 /// The configuration of a head that can run on a stream, row by row.
 /// @throws Error for a head whose logits depend on every row it is given.
