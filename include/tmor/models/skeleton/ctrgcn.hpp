@@ -5,12 +5,14 @@
 /// by how the joints differ there.
 
 #include "tmor/models/skeleton/graph.hpp"
+#include "tmor/models/skeleton/staged.hpp"
 
 TMOR_BEGIN
 namespace models {
 
 /// Sizes of a `Ctrgcn` encoder.
 struct CtrgcnConfig {
+  static constexpr const char* name = "Ctrgcn";
   Index joints = 17;           ///< V
   Index in_channels = 9;       ///< C: coordinates times streams
   std::vector<Index> parents;  ///< of the joints, V: `JointLayout::parent`
@@ -113,38 +115,9 @@ template <class T = float, class Device = Cpu> struct CtrgcnBlock {
   }
 };
 
-/// (N, M, T, V, C) skeletons -> features.
-template <class T = float, class Device = Cpu> struct Ctrgcn {
-  CtrgcnConfig config;
-  nn::BatchNorm<T, Device> input_norm;  ///< over (V, C), as one channel each
-  std::vector<CtrgcnBlock<T, Device>> blocks;
-  SkeletonHead<T, Device> head;
-
-  Ctrgcn() = default;
-  Ctrgcn(Rng& rng, const CtrgcnConfig& c) : config(c), input_norm(c.joints * c.in_channels) {
-    detail::check_sizes("Ctrgcn", c);
-    TMOR_CHECK(!c.stages.empty(), "[Ctrgcn] needs stages");
-    Index in = c.in_channels;
-    for (std::size_t i = 0; i < c.stages.size(); ++i) {
-      blocks.emplace_back(rng, c, in, c.stages[i], i > 0);
-      in = c.stages[i].channels;
-    }
-    head = SkeletonHead<T, Device>(rng, in, c.embed, c.dropout);
-  }
-  static void visit(auto& self, auto&& v) {
-    v.module("input_norm", self.input_norm);
-    v.module("blocks", self.blocks);
-    SkeletonHead<T, Device>::visit(self.head, v);
-  }
-  /// As `Unik`. @throws ShapeError unless V and C are the configured ones.
-  SkeletonFeatures<T, Device> operator()(const Tensor<T, Device>& x, const Context& ctx,
-                                         const Tensor<T, Device>& present = {}) const {
-    detail::check_skeletons("Ctrgcn", x, config);
-    auto h = detail::normalised_joints(input_norm, x, ctx);
-    for (const auto& block : blocks) h = block(h, ctx);
-    return head(h, x.size(0), ctx, present);
-  }
-};
+/// The encoder of these blocks.
+template <class T = float, class Device = Cpu>
+using Ctrgcn = StagedEncoder<CtrgcnBlock, CtrgcnConfig, T, Device>;
 
 }  // namespace models
 TMOR_END

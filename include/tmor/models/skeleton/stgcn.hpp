@@ -5,6 +5,7 @@
 /// and several views of time.
 
 #include "tmor/models/skeleton/graph.hpp"
+#include "tmor/models/skeleton/staged.hpp"
 #include "tmor/ops/joint_mix.hpp"
 
 TMOR_BEGIN
@@ -12,6 +13,7 @@ namespace models {
 
 /// Sizes of a `Stgcn` encoder.
 struct StgcnConfig {
+  static constexpr const char* name = "Stgcn";
   Index joints = 17;           ///< V
   Index in_channels = 9;       ///< C: coordinates times streams
   std::vector<Index> parents;  ///< of the joints, V: `JointLayout::parent`
@@ -80,38 +82,9 @@ template <class T = float, class Device = Cpu> struct StgcnBlock {
   }
 };
 
-/// (N, M, T, V, C) skeletons -> features.
-template <class T = float, class Device = Cpu> struct Stgcn {
-  StgcnConfig config;
-  nn::BatchNorm<T, Device> input_norm;  ///< over (V, C), as one channel each
-  std::vector<StgcnBlock<T, Device>> blocks;
-  SkeletonHead<T, Device> head;
-
-  Stgcn() = default;
-  Stgcn(Rng& rng, const StgcnConfig& c) : config(c), input_norm(c.joints * c.in_channels) {
-    detail::check_sizes("Stgcn", c);
-    TMOR_CHECK(!c.stages.empty(), "[Stgcn] needs stages");
-    Index in = c.in_channels;
-    for (std::size_t i = 0; i < c.stages.size(); ++i) {
-      blocks.emplace_back(rng, c, in, c.stages[i], i > 0);
-      in = c.stages[i].channels;
-    }
-    head = SkeletonHead<T, Device>(rng, in, c.embed, c.dropout);
-  }
-  static void visit(auto& self, auto&& v) {
-    v.module("input_norm", self.input_norm);
-    v.module("blocks", self.blocks);
-    SkeletonHead<T, Device>::visit(self.head, v);
-  }
-  /// As `Unik`. @throws ShapeError unless V and C are the configured ones.
-  SkeletonFeatures<T, Device> operator()(const Tensor<T, Device>& x, const Context& ctx,
-                                         const Tensor<T, Device>& present = {}) const {
-    detail::check_skeletons("Stgcn", x, config);
-    auto h = detail::normalised_joints(input_norm, x, ctx);
-    for (const auto& block : blocks) h = block(h, ctx);
-    return head(h, x.size(0), ctx, present);
-  }
-};
+/// The encoder of these blocks.
+template <class T = float, class Device = Cpu>
+using Stgcn = StagedEncoder<StgcnBlock, StgcnConfig, T, Device>;
 
 }  // namespace models
 TMOR_END

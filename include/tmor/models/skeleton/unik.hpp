@@ -6,7 +6,7 @@
 /// then convolves over time. Unlike the original it returns frame tokens beside the clip's embedding, takes
 /// joints, bones and motion as one early-fused input, and pools frames by attention.
 
-#include "tmor/models/skeleton/features.hpp"
+#include "tmor/models/skeleton/staged.hpp"
 #include "tmor/nn/conv.hpp"
 #include "tmor/ops/joint_mix.hpp"
 #include "tmor/ops/joint_scores.hpp"
@@ -16,6 +16,7 @@ namespace models {
 
 /// Sizes of a `Unik` encoder.
 struct UnikConfig {
+  static constexpr const char* name = "Unik";
   Index joints = 17;      ///< V
   Index in_channels = 9;  ///< C: coordinates times streams
   Index heads = 3;        ///< mixing matrices a block
@@ -52,6 +53,7 @@ template <class T = float, class Device = Cpu> struct UnikBlock {
         norm2(stage.channels),
         time(rng, stage.channels, stage.channels, c.taps, stage.stride, false),
         time_residual(residual) {
+    TMOR_CHECK(c.heads > 0, "[Unik] needs heads");
     if (c.attention)
       query_key = nn::Linear<T, Device>(rng, in, 2 * c.heads * std::max<Index>(1, stage.channels / 4));
     if (in != stage.channels) {
@@ -101,41 +103,8 @@ template <class T = float, class Device = Cpu> struct UnikBlock {
   }
 };
 
-/// (N, M, T, V, C) skeletons -> features.
-template <class T = float, class Device = Cpu> struct Unik {
-  UnikConfig config;
-  nn::BatchNorm<T, Device> input_norm;  ///< over (V, C), as one channel each
-  std::vector<UnikBlock<T, Device>> blocks;
-  SkeletonHead<T, Device> head;
-
-  Unik() = default;
-  Unik(Rng& rng, const UnikConfig& c) : config(c), input_norm(c.joints * c.in_channels) {
-    detail::check_sizes("Unik", c);
-    TMOR_CHECK(!c.stages.empty() && c.heads > 0, "[Unik] needs stages and heads");
-    Index in = c.in_channels;
-    for (std::size_t i = 0; i < c.stages.size(); ++i) {
-      blocks.emplace_back(rng, c, in, c.stages[i], i > 0);
-      in = c.stages[i].channels;
-    }
-    head = SkeletonHead<T, Device>(rng, in, c.embed, c.dropout);
-  }
-  static void visit(auto& self, auto&& v) {
-    v.module("input_norm", self.input_norm);
-    v.module("blocks", self.blocks);
-    SkeletonHead<T, Device>::visit(self.head, v);
-  }
-
-  /// `x` (N, M, T, V, C); `present` (N, M), 1 where there is a person, undefined when all are there; a clip
-  /// without anybody gives the average of nothing, zeros. @throws ShapeError unless V and C are the
-  /// configured ones.
-  SkeletonFeatures<T, Device> operator()(const Tensor<T, Device>& x, const Context& ctx,
-                                         const Tensor<T, Device>& present = {}) const {
-    detail::check_skeletons("Unik", x, config);
-    auto h = detail::normalised_joints(input_norm, x, ctx);
-    for (const auto& block : blocks) h = block(h, ctx);
-    return head(h, x.size(0), ctx, present);
-  }
-};
+/// The encoder of these blocks.
+template <class T = float, class Device = Cpu> using Unik = StagedEncoder<UnikBlock, UnikConfig, T, Device>;
 
 }  // namespace models
 TMOR_END
