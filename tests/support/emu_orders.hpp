@@ -22,6 +22,23 @@ template <class F> void in_all_orders(F&& f) {
   machine.order = before;
 }
 
+/// `f` with streams whose work waits until somebody wants it.
+template <class F> void with_deferred_streams(F&& f) {
+  auto& streams = tmor::emu::Streams::instance();
+  streams.synchronize();
+  const bool before = std::exchange(streams.deferred, true);
+  f();
+  streams.synchronize();
+  streams.deferred = before;
+}
+
+/// Launches and waits, so that what the kernel does wrong is thrown here whatever the streams do.
+template <class... P, class... A>
+void launch_now(const tmor::Launch& l, void (*kernel)(P...), const A&... a) {
+  tmor::launch(l, kernel, a...);
+  tmor::synchronize_cuda();
+}
+
 /// The text of the tmor::Error that `f` throws; empty when it does not.
 template <class F> std::string error_of(F&& f) {
   try {

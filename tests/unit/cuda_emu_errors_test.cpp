@@ -26,7 +26,7 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 /// Launches `kernel` on one block and returns what it complained about.
 template <class... A> std::string complaint(dim3 block, void (*kernel)(float*, A...), A... a) {
   const auto out = buffer(1024);
-  return error_of([&] { launch({"bug", 1, block}, kernel, floats(out), a...); });
+  return error_of([&] { launch_now({"bug", 1, block}, kernel, floats(out), a...); });
 }
 
 template <class T> __global__ void divergent_barrier(T* out) {
@@ -160,7 +160,7 @@ TEST_CASE("shared memory beyond its end, or too much of it") {
     CHECK_SAYS(complaint(32, too_much_shared<float>), "65536 bytes of shared memory, more than 49152");
     const auto out = buffer(32);
     CHECK_SAYS(error_of([&] {
-                 launch({"bug", 1, 32, 128}, dynamic_overrun<float>, floats(out));
+                 launch_now({"bug", 1, 32, 128}, dynamic_overrun<float>, floats(out));
                }),
                "past the end of a shared array of 128 bytes");
   });
@@ -171,7 +171,7 @@ TEST_CASE("accesses outside device memory name the thread and the buffer") {
   in_all_orders([] {
     const auto out = buffer(37);
     const auto run = [&](Index at) {
-      return error_of([&] { launch({"bug", 1, 32}, writes_at<float>, floats(out), at); });
+      return error_of([&] { launch_now({"bug", 1, 32}, writes_at<float>, floats(out), at); });
     };
     CHECK(run(5) == "");
     CHECK_SAYS(run(6),
@@ -180,28 +180,30 @@ TEST_CASE("accesses outside device memory name the thread and the buffer") {
     CHECK_SAYS(run(Index{1} << 40), "is no device memory");
     const auto in = buffer(8);
     const auto sum = [&](const float* p, Index at) {
-      return error_of([&] { launch({"bug", 1, 1}, sums_at<float>, floats(out), p, at); });
+      return error_of([&] { launch_now({"bug", 1, 1}, sums_at<float>, floats(out), p, at); });
     };
     CHECK(sum(floats(in), 7) == "");
     CHECK_SAYS(sum(floats(in), 9), "reads 4 bytes past the end of a buffer of 32 bytes");
     const float* freed = floats(buffer(3));
-    CHECK_SAYS(sum(freed, 0), "freed buffer of 12 bytes");
+    CHECK_SAYS(sum(freed, 0), "freed buffer");
     CHECK_SAYS(sum(nullptr, 0), "address 0x0, which is no device memory");
     CHECK(run(0) == "");  // the device goes on
   });
 }
 TEST_CASE("a full stack is told from a wild access") {
   const auto out = buffer(1);
-  CHECK(error_of([&] { launch({"deep", 1, 4}, recurses<float>, floats(out), 3); }) == "");
-  CHECK_SAYS(error_of([&] { launch({"deep", 1, 4}, recurses<float>, floats(out), 1000000); }), "stack");
-  CHECK(error_of([&] { launch({"deep", 1, 4}, recurses<float>, floats(out), 3); }) == "");
+  CHECK(error_of([&] { launch_now({"deep", 1, 4}, recurses<float>, floats(out), 3); }) == "");
+  CHECK_SAYS(error_of([&] { launch_now({"deep", 1, 4}, recurses<float>, floats(out), 1000000); }), "stack");
+  CHECK(error_of([&] { launch_now({"deep", 1, 4}, recurses<float>, floats(out), 3); }) == "");
 }
 #endif
 
 TEST_CASE("launches that a GPU would refuse or that read the host's memory") {
   const auto out = buffer(8);
   const auto run = [&](dim3 grid, dim3 block, std::size_t shared = 0) {
-    return error_of([&] { launch({"bug", grid, block, shared}, fill_grid<float>, floats(out), Index{8}); });
+    return error_of([&] {
+      launch_now({"bug", grid, block, shared}, fill_grid<float>, floats(out), Index{8});
+    });
   };
   CHECK(run(1, 32) == "");
   CHECK_SAYS(run(0, 32), "nothing would run");
@@ -211,7 +213,7 @@ TEST_CASE("launches that a GPU would refuse or that read the host's memory") {
   CHECK_SAYS(run(1, 32, 50000), "50000 bytes of shared memory");
   std::vector<float> host(8);
   CHECK_SAYS(error_of([&] {
-               launch({"bug", 1, 32}, fill_grid<float>, host.data(), Index{8});
+               launch_now({"bug", 1, 32}, fill_grid<float>, host.data(), Index{8});
              }),
              "argument 0 holds");
   CHECK_SAYS(error_of([&] { copy_to_host(Cuda{}, host.data(), static_cast<const float*>(host.data()), 8); }),
@@ -222,7 +224,7 @@ TEST_CASE("launches that a GPU would refuse or that read the host's memory") {
 
 TEST_CASE("what no thread wrote is NaN: a grid too small, a barrier that is missing") {
   const auto out = buffer(100);
-  launch({"fill_grid", 3, 32}, fill_grid<float>, floats(out), Index{100});
+  launch_now({"fill_grid", 3, 32}, fill_grid<float>, floats(out), Index{100});
   std::vector<float> y(100);
   copy_to_host(Cuda{}, y.data(), static_cast<const float*>(floats(out)), 100);
   CHECK(y[95] == 1.0f);
@@ -235,14 +237,14 @@ TEST_CASE("what no thread wrote is NaN: a grid too small, a barrier that is miss
       for (std::size_t i = 0; i < 64; ++i) x[i] = static_cast<float>(i);
       const auto d = buffer(64);
       copy_from_host(Cuda{}, floats(d), x.data(), 64);
-      launch({"rotate", 1, 64}, kernel, floats(d));
+      launch_now({"rotate", 1, 64}, kernel, floats(d));
       copy_to_host(Cuda{}, x.data(), static_cast<const float*>(floats(d)), 64);
       for (std::size_t i = 0; i < 64; ++i) bad |= x[i] != static_cast<float>((i + 1) % 64);
     });
     return bad;
   };
   CHECK_FALSE(differs(rotate<float, true>));
-  CHECK(differs(rotate<float, false>));
+  if (!emu::race::kChecked) CHECK(differs(rotate<float, false>));
 }
 
 TEST_CASE("a warp may run ahead of another") {
@@ -251,14 +253,14 @@ TEST_CASE("a warp may run ahead of another") {
     in_all_orders([&] {
       std::vector<float> x(64);
       const auto d = buffer(64);
-      launch({"hand_over", 1, 64}, kernel, floats(d));
+      launch_now({"hand_over", 1, 64}, kernel, floats(d));
       copy_to_host(Cuda{}, x.data(), static_cast<const float*>(floats(d)), 64);
       for (const float v : x) bad |= v != 140.0f;  // the sum of the first squares
     });
     return bad;
   };
   CHECK_FALSE(differs(hand_over<float, true>));
-  CHECK(differs(hand_over<float, false>));
+  if (!emu::race::kChecked) CHECK(differs(hand_over<float, false>));
 }
 
 TEST_CASE("writes between a buffer's end and its guard page are seen after the kernel") {
@@ -266,7 +268,7 @@ TEST_CASE("writes between a buffer's end and its guard page are seen after the k
   memory.aligned = true;
   const auto out = buffer(37);  // 148 bytes, 12 more up to the next 16
   const auto run = [&](Index at) {
-    return error_of([&] { launch({"bug", 1, 32}, writes_at<float>, floats(out), at); });
+    return error_of([&] { launch_now({"bug", 1, 32}, writes_at<float>, floats(out), at); });
   };
   CHECK(run(5) == "");
   CHECK_SAYS(run(7), "[kernel bug] a thread wrote 0 bytes past the end of a buffer of 148 bytes");
@@ -277,7 +279,7 @@ TEST_CASE("writes between a buffer's end and its guard page are seen after the k
 TEST_CASE("a kernel's own exception comes through, and the device goes on") {
   const auto out = buffer(64);
   CHECK(error_of([&] {
-          launch(
+          launch_now(
               {"throws", 2, 64},
               +[](float*) {
                 __syncthreads();
@@ -286,6 +288,6 @@ TEST_CASE("a kernel's own exception comes through, and the device goes on") {
               },
               floats(out));
         }) == "seven");
-  CHECK(error_of([&] { launch({"fill", 1, 64}, fill_grid<float>, floats(out), Index{64}); }) == "");
+  CHECK(error_of([&] { launch_now({"fill", 1, 64}, fill_grid<float>, floats(out), Index{64}); }) == "");
 }
 #endif

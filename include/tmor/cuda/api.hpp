@@ -39,7 +39,7 @@ inline CudaApi load_cuda_api() {
   TMOR_CUDA_ENTRY(MemcpyAsync);
   TMOR_CUDA_ENTRY(MemsetAsync);
   TMOR_CUDA_ENTRY(MemGetInfo);
-  TMOR_CUDA_ENTRY(StreamCreate);
+  TMOR_CUDA_ENTRY(StreamCreateWithFlags);
   TMOR_CUDA_ENTRY(StreamDestroy);
   TMOR_CUDA_ENTRY(StreamSynchronize);
   TMOR_CUDA_ENTRY(StreamWaitEvent);

@@ -13,14 +13,16 @@ struct CudaApi {
   using Stream = void*;
   using Event = void*;
   enum Copy { to_device = 1, to_host = 2, on_device = 3 };  // values of cudaMemcpyKind
+  enum StreamFlags { in_step = 0, on_its_own = 1 };         // with the default stream: cudaStreamNonBlocking
 
   int (*GetDeviceCount)(int* count);
   int (*Malloc)(void** p, std::size_t bytes);
   int (*Free)(void* p);
+  int (*FreeAsync)(void* p, Stream s);  ///< of the emulated device; null else: freed blocks are cached
   int (*MemcpyAsync)(void* to, const void* from, std::size_t bytes, int kind, Stream s);
   int (*MemsetAsync)(void* p, int byte, std::size_t bytes, Stream s);
   int (*MemGetInfo)(std::size_t* free, std::size_t* total);
-  int (*StreamCreate)(Stream* s);
+  int (*StreamCreateWithFlags)(Stream* s, unsigned flags);
   int (*StreamDestroy)(Stream s);
   int (*StreamSynchronize)(Stream s);
   int (*StreamWaitEvent)(Stream s, Event e, unsigned flags);

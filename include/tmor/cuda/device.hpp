@@ -57,8 +57,12 @@ class CudaAllocator {
     const SizeClass c = size_class(bytes);
     const std::size_t room = api_.emulated ? bytes : c.bytes;
     stats_.in_use -= room;
-    list_of(c.index).push_back({p, room});
-    if (api_.emulated) release_locked();
+    if (api_.emulated) {
+      api_.FreeAsync(p, cuda_stream());
+      stats_.reserved -= room;
+    } else {
+      list_of(c.index).push_back({p, room});
+    }
   }
   /// Gives cached blocks back to the runtime.
   void release_cached() {

@@ -38,6 +38,7 @@ struct Launch {
   const char* name;
   dim3 grid, block;
   std::size_t shared = 0;  ///< bytes of dynamic shared memory
+  CudaApi::Stream stream = cuda_stream();
 };
 
 /// Blocks of `threads` that give each of `n` items a thread; kernels loop where that is more than GPUs like.
@@ -56,14 +57,14 @@ inline constexpr bool is_kernel_parameter = std::is_trivially_copyable_v<P> && !
 __device__ inline Index thread_index() { return static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x; }
 __device__ inline Index thread_count() { return static_cast<Index>(gridDim.x) * blockDim.x; }
 
-/// Runs `kernel(a...)` on the current stream. @throws Error naming the kernel.
+/// Runs `kernel(a...)`, when its stream comes to it. @throws Error naming the kernel.
 template <class... P, class... A> void launch(const Launch& l, void (*kernel)(P...), const A&... a) {
   static_assert((detail::is_kernel_parameter<P> && ...), "kernels take trivially copyable values");
 #if defined(__CUDACC__)
-  kernel<<<l.grid, l.block, l.shared, static_cast<cudaStream_t>(cuda_stream())>>>(static_cast<P>(a)...);
+  kernel<<<l.grid, l.block, l.shared, static_cast<cudaStream_t>(l.stream)>>>(static_cast<P>(a)...);
   detail::check_cuda(static_cast<int>(cudaGetLastError()), l.name);
 #else
-  emu::launch(l.name, l.grid, l.block, l.shared, kernel, static_cast<P>(a)...);
+  emu::launch(l.name, l.grid, l.block, l.shared, l.stream, kernel, static_cast<P>(a)...);
 #endif
 }
 

@@ -1,12 +1,13 @@
 #pragma once
 /// @file api.hpp
 /// The emulated device behind the table of runtime functions (cuda/api.hpp), and the launch of a kernel on
-/// it. Streams do at once what they are given.
+/// it.
 
 #include <tuple>
 
 #include "tmor/cuda/api_table.hpp"
 #include "tmor/cuda/emu/machine.hpp"
+#include "tmor/cuda/emu/streams.hpp"
 
 TMOR_BEGIN
 namespace emu {
@@ -21,15 +22,21 @@ inline bool is_host_address(const void* p) {
   return msync(reinterpret_cast<void*>(a / Fiber::kPage * Fiber::kPage), 1, MS_ASYNC) == 0;
 }
 
-/// Looks for addresses that a GPU could not follow in the arguments of a kernel.
-template <class P> void check_argument(const char* kernel, int number, const P& a) {
+/// Looks for addresses that a GPU could not follow in the arguments of a kernel, and adds the buffers they
+/// point into to `uses`.
+template <class P>
+void check_argument(const char* kernel, int number, const P& a, std::set<const void*>& uses) {
   const DeviceMemory& memory = DeviceMemory::instance();
   const auto check = [&](const void* p) {
+    if (const void* buffer = memory.buffer_of(p)) uses.insert(buffer);
     TMOR_CHECK(!is_host_address(p), "[kernel ", kernel, "] argument ", number, " holds ",
                DeviceMemory::hex(reinterpret_cast<std::uintptr_t>(p)), ", an address of the host");
     if constexpr (std::is_pointer_v<P>)
       TMOR_CHECK(!p || memory.contains(p, 0), "[kernel ", kernel, "] argument ", number, " points to ",
                  memory.describe(p));
+    if constexpr (std::is_pointer_v<P>)
+      TMOR_CHECK(!Streams::instance().freed(p), "[kernel ", kernel, "] argument ", number,
+                 " points into a freed buffer");
   };
   if constexpr (std::is_pointer_v<P>) {
     check(a);
@@ -47,38 +54,74 @@ template <class P> void check_argument(const char* kernel, int number, const P& 
   }
 }
 
+/// Checks a launch, and queues or runs it. The arguments are kept by value, as they were at the launch.
 template <class... P>
-void launch(const char* name, dim3 grid, dim3 block, std::size_t dynamic_bytes, void (*kernel)(P...),
-            std::type_identity_t<P>... a) {
+void launch(const char* name, dim3 grid, dim3 block, std::size_t dynamic_bytes, void* stream,
+            void (*kernel)(P...), std::type_identity_t<P>... a) {
+  Machine::check_limits(name, grid, block, dynamic_bytes);
+  if (Machine::instance().idle) return;
   int number = 0;
-  (check_argument(name, number++, a), ...);
+  std::set<const void*> uses;
+  (check_argument(name, number++, a, uses), ...);
   const auto call = [kernel, arguments = std::tuple<P...>(a...)] { std::apply(kernel, arguments); };
-  Machine::instance().launch(
-      name, grid, block, dynamic_bytes, [](const void* c) { (*static_cast<const decltype(call)*>(c))(); },
-      &call);
-  if (DeviceMemory::instance().aligned) {
-    const std::string spilled = DeviceMemory::instance().spilled();
-    TMOR_CHECK(spilled.empty(), "[kernel ", name, "] a thread wrote ", spilled);
-  }
+  Streams& streams = Streams::instance();
+  streams.add(streams.stream(stream), tmor::detail::cat("kernel ", name), std::move(uses),
+              [=, name = std::string(name)] {
+                Machine::instance().launch(
+                    name.c_str(), grid, block, dynamic_bytes,
+                    [](const void* c) { (*static_cast<const decltype(call)*>(c))(); }, &call);
+                if (!DeviceMemory::instance().aligned) return;
+                const std::string spilled = DeviceMemory::instance().spilled();
+                TMOR_CHECK(spilled.empty(), "[kernel ", name, "] a thread wrote ", spilled);
+              });
 }
 
 inline int malloc(void** p, std::size_t bytes) {
   *p = DeviceMemory::instance().allocate(bytes);
+  if (*p) return 0;
+  Streams::instance().synchronize();  // something may wait to be freed
+  *p = DeviceMemory::instance().allocate(bytes);
   return *p ? 0 : tmor::detail::kCudaOutOfMemory;
 }
-inline int memcpy_async(void* to, const void* from, std::size_t bytes, int kind, void*) {
+inline int free(void* p) {
+  if (!p) return 0;
+  Streams::instance().synchronize();
+  return DeviceMemory::instance().release(p) ? 0 : kInvalidPointer;
+}
+inline int free_async(void* p, void* stream) {
+  Streams& streams = Streams::instance();
+  return !p || streams.free(streams.stream(stream), p) ? 0 : kInvalidPointer;
+}
+
+/// Do all of [p, p + bytes) lie in a buffer, for `on_device`, or else all on the host?
+inline bool is_side(const void* p, std::size_t bytes, bool on_device) {
   const DeviceMemory& m = DeviceMemory::instance();
+  return on_device ? m.contains(p, bytes) && !Streams::instance().freed(p) : !m.knows(p);
+}
+inline int memcpy_async(void* to, const void* from, std::size_t bytes, int kind, void* stream) {
   const bool device_to = kind != CudaApi::to_host, device_from = kind != CudaApi::to_device;
   if (bytes == 0) return 0;
-  // Each side must be what the kind says, as a whole.
-  if (device_to ? !m.contains(to, bytes) : m.knows(to)) return kInvalidValue;
-  if (device_from ? !m.contains(from, bytes) : m.knows(from)) return kInvalidValue;
-  __builtin_memmove(to, from, bytes);
+  if (!is_side(to, bytes, device_to) || !is_side(from, bytes, device_from)) return kInvalidValue;
+  Streams& streams = Streams::instance();
+  // What the host reads before it has waited is NaN.
+  if (streams.deferred && !device_to) __builtin_memset(to, 0xff, bytes);
+  const DeviceMemory& m = DeviceMemory::instance();
+  streams.add(streams.stream(stream), "copy", {m.buffer_of(to), m.buffer_of(from)}, [=, &m] {
+    for (const void* p : {static_cast<const void*>(to), from})
+      TMOR_CHECK(!m.knows(p) || m.contains(p, bytes), "[emulated CUDA] a copy of ", bytes, " bytes meets ",
+                 m.describe(p));
+    __builtin_memmove(to, from, bytes);
+  });
   return 0;
 }
-inline int memset_async(void* p, int byte, std::size_t bytes, void*) {
-  if (!DeviceMemory::instance().contains(p, bytes)) return kInvalidValue;
-  __builtin_memset(p, byte, bytes);
+inline int memset_async(void* p, int byte, std::size_t bytes, void* stream) {
+  if (!is_side(p, bytes, true)) return kInvalidValue;
+  Streams& streams = Streams::instance();
+  const DeviceMemory& m = DeviceMemory::instance();
+  streams.add(streams.stream(stream), "fill", {m.buffer_of(p)}, [=, &m] {
+    TMOR_CHECK(m.contains(p, bytes), "[emulated CUDA] a fill of ", bytes, " bytes meets ", m.describe(p));
+    __builtin_memset(p, byte, bytes);
+  });
   return 0;
 }
 
@@ -86,21 +129,14 @@ inline int memset_async(void* p, int byte, std::size_t bytes, void*) {
 
 namespace detail {
 inline CudaApi load_cuda_api() {
-  constexpr auto handle = [](void** h) {
-    *h = new char;
-    return 0;
-  };
-  constexpr auto drop = [](void* h) {
-    delete static_cast<char*>(h);
-    return 0;
-  };
-  constexpr auto nothing = [](void*) { return 0; };
+  using emu::Streams;
   return {[](int* count) {
             *count = 1;
             return 0;
           },
           &emu::malloc,
-          [](void* p) { return !p || emu::DeviceMemory::instance().release(p) ? 0 : emu::kInvalidPointer; },
+          &emu::free,
+          &emu::free_async,
           &emu::memcpy_async,
           &emu::memset_async,
           [](std::size_t* free, std::size_t* total) {
@@ -109,14 +145,38 @@ inline CudaApi load_cuda_api() {
             *free = m.capacity - m.used();
             return 0;
           },
-          handle,
-          drop,
-          nothing,
-          [](void*, void*, unsigned) { return 0; },
-          handle,
-          drop,
-          [](void*, void*) { return 0; },
-          nothing,
+          [](void** s, unsigned flags) {
+            *s = Streams::instance().create(flags == CudaApi::in_step);
+            return 0;
+          },
+          [](void* s) {
+            Streams::instance().destroy(static_cast<Streams::Stream*>(s));
+            return 0;
+          },
+          [](void* s) {
+            Streams::instance().synchronize(Streams::instance().stream(s));
+            return 0;
+          },
+          [](void* s, void* e, unsigned) {
+            Streams::instance().wait(Streams::instance().stream(s), *static_cast<Streams::Event*>(e));
+            return 0;
+          },
+          [](void** e) {
+            *e = new Streams::Event;
+            return 0;
+          },
+          [](void* e) {
+            delete static_cast<Streams::Event*>(e);
+            return 0;
+          },
+          [](void* e, void* s) {
+            Streams::instance().record(*static_cast<Streams::Event*>(e), Streams::instance().stream(s));
+            return 0;
+          },
+          [](void* e) {
+            Streams::instance().synchronize(*static_cast<Streams::Event*>(e));
+            return 0;
+          },
           [](int e) {
             return e == 2    ? "cudaErrorMemoryAllocation"
                    : e == 17 ? "cudaErrorInvalidDevicePointer"

@@ -5,6 +5,8 @@
 /// (machine.hpp). Left out: what kernels for the emulation must not use (dynamic parallelism, `__activemask`,
 /// `__constant__`, spinning on another block).
 
+#include <atomic>
+
 #include "tmor/cuda/emu/machine.hpp"
 
 #define __global__
@@ -25,6 +27,7 @@ namespace emu {
 template <class A> class SharedSlot {
  public:
   A& get() {
+    const race::Unseen unseen;
     Machine& m = Machine::instance();
     if (block_ != m.block_number()) {
       block_ = m.block_number();
@@ -80,8 +83,8 @@ inline int __syncthreads_and(int p, TMOR_EMU_AT) {
 inline void __syncwarp(unsigned mask = 0xffffffffu, TMOR_EMU_AT) {
   emu::meet(emu::Op::syncwarp, mask, 0, TMOR_EMU_PLACE);
 }
-inline void __threadfence() {}
-inline void __threadfence_block() {}
+inline void __threadfence() { emu::Machine::instance().fence(); }
+inline void __threadfence_block() { emu::Machine::instance().fence(); }
 
 #define TMOR_EMU_SHUFFLE(name, kind, type)                                                                   \
   template <class T> T name(unsigned mask, T v, type argument, int width = 32, TMOR_EMU_AT) {                \
@@ -126,12 +129,16 @@ TMOR_EMU_REDUCE(__reduce_xor_sync, reduce_xor)
 #undef TMOR_EMU_AT
 #undef TMOR_EMU_PLACE
 
-// One thread runs at a time: an atomic operation is the plain one. Each returns the old value.
-#define TMOR_EMU_ATOMIC(name, next)                            \
-  template <class T> T name(T* p, std::type_identity_t<T> v) { \
-    const T old = *p;                                          \
-    *p = static_cast<T>(next);                                 \
-    return old;                                                \
+// One thread runs at a time, so that plain operations would do; these tell the race check what they are.
+// Each returns the old value.
+#define TMOR_EMU_ATOMIC(name, next)                                                                     \
+  template <class T> T name(T* p, std::type_identity_t<T> v) {                                          \
+    const std::atomic_ref<T> there(*p);                                                                 \
+    const std::memory_order order = emu::Machine::instance().atomic_order();                            \
+    T old = there.load(std::memory_order_relaxed);                                                      \
+    while (!there.compare_exchange_weak(old, static_cast<T>(next), order, std::memory_order_relaxed)) { \
+    }                                                                                                   \
+    return old;                                                                                         \
   }
 TMOR_EMU_ATOMIC(atomicAdd, old + v)
 TMOR_EMU_ATOMIC(atomicSub, old - v)
@@ -145,9 +152,9 @@ TMOR_EMU_ATOMIC(atomicXor, old ^ v)
 TMOR_EMU_ATOMIC(atomicInc, old >= v ? 0 : old + 1)
 #undef TMOR_EMU_ATOMIC
 template <class T> T atomicCAS(T* p, std::type_identity_t<T> expected, std::type_identity_t<T> v) {
-  const T old = *p;
-  if (old == expected) *p = v;
-  return old;
+  std::atomic_ref<T>(*p).compare_exchange_strong(expected, v, emu::Machine::instance().atomic_order(),
+                                                 std::memory_order_relaxed);
+  return expected;
 }
 template <class T> T __ldg(const T* p) { return *p; }
 

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "tmor/core/error.hpp"
+#include "tmor/cuda/emu/race.hpp"
 
 #ifndef __x86_64__
 #include <ucontext.h>
@@ -25,7 +26,8 @@ namespace emu {
 #ifdef __x86_64__
 /// Saves the registers a call must keep on the present stack, its place in `*from`, and goes on where `to`
 /// was saved.
-[[gnu::naked, gnu::noinline]] inline void switch_stack(void** /*from*/, void* /*to*/) {
+[[gnu::naked, gnu::noinline, gnu::no_sanitize_thread]] inline void switch_stack(void** /*from*/,
+                                                                                void* /*to*/) {
   asm("pushq %rbp\n pushq %rbx\n pushq %r12\n pushq %r13\n pushq %r14\n pushq %r15\n"
       "movq %rsp, (%rdi)\n movq %rsi, %rsp\n"
       "popq %r15\n popq %r14\n popq %r13\n popq %r12\n popq %rbx\n popq %rbp\n ret\n");
@@ -54,6 +56,7 @@ class Fiber {
 
   /// Starts anew, forgetting what was running: no destructor of it is called.
   void reset() {
+    context_.make();
 #ifdef TMOR_ASAN
     __asan_unpoison_memory_region(stack_, kStack);  // what guarded the frames that are forgotten
 #endif
@@ -75,6 +78,8 @@ class Fiber {
   /// From the host: runs the fiber until it pauses.
   void resume() {
     current() = this;
+    host_context_.make_present();
+    context_.enter();
 #ifdef TMOR_ASAN
     void* fake;
     __sanitizer_start_switch_fiber(&fake, stack_, kStack);
@@ -90,6 +95,7 @@ class Fiber {
   }
   /// From inside the fiber: back to the host.
   void pause() {
+    host_context_.enter();
 #ifdef TMOR_ASAN
     void* fake;
     __sanitizer_start_switch_fiber(&fake, host_stack_, host_size_);
@@ -102,6 +108,14 @@ class Fiber {
 #ifdef TMOR_ASAN
     __sanitizer_finish_switch_fiber(fake, &host_stack_, &host_size_);
 #endif
+  }
+  /// The thread that the sanitizer sees here.
+  race::Context& context() { return context_; }
+  /// From the host: what the fiber did, though it will not go on, comes before what is after `m`.
+  void leave(race::Moment& m) {
+    context_.enter();
+    m.leave();
+    host_context_.enter();
   }
   /// Is `p` in the guard page below the stack?
   bool overflowed(const void* p) const { return p >= stack_ - kPage && p < stack_; }
@@ -123,6 +137,7 @@ class Fiber {
 
   void (*body_)();
   char* stack_;
+  race::Context context_, host_context_;
 #ifdef __x86_64__
   void *place_ = nullptr, *host_ = nullptr;
 #else

@@ -13,7 +13,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
+#include <deque>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -92,6 +94,7 @@ struct Wait {
 struct ThreadState {
   enum { unborn, ready, waiting, returned } state = unborn;
   Fiber* fiber = nullptr;
+  bool fenced = false;
   Wait wait;
 };
 
@@ -105,13 +108,30 @@ class Machine {
   std::uint64_t seed = 1;
   bool idle = false;  ///< launches are checked, but nothing runs: to count the memory of what takes too long
 
-  /// Runs `body(context)` once for every thread. @throws Error for what a launch or the kernel does wrong.
+  /// @throws Error when a GPU would refuse the launch.
+  static void check_limits(const char* name, dim3 g, dim3 b, std::size_t dynamic_bytes) {
+    const auto size = [](dim3 d) { return text({d.x, d.y, d.z}); };
+    const std::uint64_t n = std::uint64_t{b.x} * b.y * b.z;
+    TMOR_CHECK(n > 0 && g.x > 0 && g.y > 0 && g.z > 0, "[kernel ", name, "] launched with grid ", size(g),
+               " and block ", size(b), ": nothing would run, which CUDA refuses");
+    TMOR_CHECK(n <= kMaxThreads && b.z <= kMaxBlockZ, "[kernel ", name, "] block ", size(b), " has ", n,
+               " threads, at most ", kMaxThreads, " (", kMaxBlockZ, " along z) can be");
+    TMOR_CHECK(g.x <= 0x7fffffffu && g.y <= kMaxGridYZ && g.z <= kMaxGridYZ, "[kernel ", name, "] grid ",
+               size(g), ": y and z can be at most ", kMaxGridYZ);
+    TMOR_CHECK(dynamic_bytes <= kMaxShared, "[kernel ", name, "] launched with ", dynamic_bytes,
+               " bytes of shared memory, more than ", kMaxShared);
+  }
+
+  /// Runs `body(context)` once for every thread. @throws Error for what the kernel does wrong.
   void launch(const char* name, dim3 grid, dim3 block, std::size_t dynamic_bytes, void (*body)(const void*),
               const void* context) {
     const std::lock_guard<std::mutex> guard(mutex_);
-    check_limits(name, grid, block, dynamic_bytes);
-    if (idle) return;
     catch_faults();
+    race::Moment begin, end;
+    begin.leave();
+    const race::Unseen unseen;
+    begin_ = &begin;
+    end_ = &end;
     name_ = name;
     gridDim = grid;
     blockDim = block;
@@ -131,14 +151,17 @@ class Machine {
       threads_[now_].fiber = nullptr;
     }
     inside_ = false;
+    if (error_)
+      for (ThreadState& t : threads_) forget(t);
+    end.pass();
     if (!error_) return;
     release_shared();
-    for (ThreadState& t : threads_) forget(t);
     std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
   /// The present thread takes part in a collective operation of its warp or block and gets its result.
   std::uint64_t meet(Wait w) {
+    const race::Unseen unseen;
     ThreadState& me = threads_[now_];
     me.wait = w;
     me.wait.op == Op::syncthreads ? arrive_block() : arrive_warp();
@@ -151,6 +174,7 @@ class Machine {
 
   /// Fresh memory of the block, full of NaN, with a margin behind it that nobody may write to.
   void* shared(std::size_t bytes, std::size_t alignment) {
+    const race::Unseen unseen;
     const std::size_t start = (shared_used_ + alignment - 1) / alignment * alignment;
     if (start + bytes > kMaxShared)
       fail_here(tmor::detail::cat("the block wants ", start + bytes, " bytes of shared memory, more than ",
@@ -162,6 +186,14 @@ class Machine {
     __builtin_memset(p + bytes, kMarginByte, kMargin);
     shared_.push_back({p, bytes});
     return p;
+  }
+  /// A fence makes what its thread did before visible to those that see its later atomic operations.
+  void fence() {
+    const race::Unseen unseen;
+    threads_[now_].fenced = true;
+  }
+  std::memory_order atomic_order() const {
+    return race::kChecked && threads_[now_].fenced ? std::memory_order_acq_rel : std::memory_order_relaxed;
   }
   void* dynamic_shared() { return dynamic_; }
   /// Changes with every block.
@@ -213,19 +245,6 @@ class Machine {
     return tmor::detail::cat(op_name(w.op), " at ", file, ":", w.at.line);
   }
 
-  static void check_limits(const char* name, dim3 g, dim3 b, std::size_t dynamic_bytes) {
-    const auto size = [](dim3 d) { return text({d.x, d.y, d.z}); };
-    const std::uint64_t n = std::uint64_t{b.x} * b.y * b.z;
-    TMOR_CHECK(n > 0 && g.x > 0 && g.y > 0 && g.z > 0, "[kernel ", name, "] launched with grid ", size(g),
-               " and block ", size(b), ": nothing would run, which CUDA refuses");
-    TMOR_CHECK(n <= kMaxThreads && b.z <= kMaxBlockZ, "[kernel ", name, "] block ", size(b), " has ", n,
-               " threads, at most ", kMaxThreads, " (", kMaxBlockZ, " along z) can be");
-    TMOR_CHECK(g.x <= 0x7fffffffu && g.y <= kMaxGridYZ && g.z <= kMaxGridYZ, "[kernel ", name, "] grid ",
-               size(g), ": y and z can be at most ", kMaxGridYZ);
-    TMOR_CHECK(dynamic_bytes <= kMaxShared, "[kernel ", name, "] launched with ", dynamic_bytes,
-               " bytes of shared memory, more than ", kMaxShared);
-  }
-
   // ---- Turns
   // ------------------------------------------------------------------------------------------------
 
@@ -273,10 +292,7 @@ class Machine {
     born_ = live_ = arrived_ = 0;
     // Every fiber starts threads until one has to wait.
     while (born_ < n && !error_) {
-      if (idle_.empty()) idle_.push_back(new Fiber(&Machine::fiber_body));
-      Fiber* f = idle_.back();
-      idle_.pop_back();
-      f->resume();
+      next_fiber()->resume();
     }
     std::uint64_t rest = 0;  // in random order, the warps that sit out some turns while others run ahead
     while (live_ > 0 && !error_) {
@@ -307,6 +323,17 @@ class Machine {
                                       " bytes past the end of a shared array of ", s.bytes, " bytes")));
     release_shared();
   }
+  Fiber* next_fiber() {
+    // In the race check every thread has its own, and other ones than those of the block before.
+    const std::size_t least = race::kChecked ? 2 * threads_.size() : 1;
+    while (idle_.empty() || fibers_ < least) {
+      idle_.push_front(new Fiber(&Machine::fiber_body));
+      ++fibers_;
+    }
+    Fiber* f = race::kChecked ? idle_.front() : idle_.back();
+    race::kChecked ? idle_.pop_front() : idle_.pop_back();
+    return f;
+  }
   void release_shared() {
     for (const Shared& s : shared_) std::free(s.p);
     shared_.clear();
@@ -320,6 +347,7 @@ class Machine {
     threadIdx = index_of(t);
   }
   static void fiber_body() {
+    const race::Unseen unseen;
     Machine& m = instance();
     for (;;) {
       m.run_threads();
@@ -331,23 +359,33 @@ class Machine {
     while (born_ < threads_.size() && !error_) {
       const std::size_t t = turn_[born_++];
       if (!run_thread(t) || threads_[t].fiber) return;  // what waited once goes back to the host
+      if (race::kChecked) return;
     }
   }
   bool run_thread(std::size_t t) {
     ++live_;
     threads_[t].state = ThreadState::ready;
+    threads_[t].fenced = false;
     enter(t);
+    if (race::kChecked) Fiber::current()->context().name(where());
     try {
-      body_(context_);
+      begin_->pass();
+      run_body(body_, context_);
     } catch (...) {
       error_ = std::current_exception();
     }
+    end_->leave();
     threads_[t].state = ThreadState::returned;
     --live_;
     return !error_;
   }
+  static void run_body(void (*body)(const void*), const void* context) {
+    const race::Seen seen;
+    body(context);
+  }
   void forget(ThreadState& t) {
     if ((t.state == ThreadState::waiting || t.state == ThreadState::ready) && t.fiber) {
+      t.fiber->leave(*end_);
       t.fiber->reset();
       idle_.push_back(t.fiber);
     }
@@ -373,6 +411,7 @@ class Machine {
       t.state = ThreadState::ready;
     }
     arrived_ = 0;
+    order_memory(0, threads_.size(), ~0u);
   }
 
   void arrive_warp() {
@@ -407,6 +446,21 @@ class Machine {
       if (mine.mask >> l & 1) threads_[first + l].wait.result = result_of(first, l);
     for (unsigned l = 0; l < 32; ++l)
       if (mine.mask >> l & 1) threads_[first + l].state = ThreadState::ready;
+    if (mine.op == Op::syncwarp) order_memory(first, first + 32, mine.mask);  // shuffles and votes order none
+  }
+
+  /// What the threads of [first, end) in `mask` did so far comes before what they do from here on.
+  void order_memory(std::size_t first, std::size_t end, unsigned mask) {
+    if constexpr (race::kChecked) {
+      race::Moment met;
+      for (const auto move : {&race::Moment::leave, &race::Moment::pass})
+        for (std::size_t i = first; i < end; ++i)
+          if (mask >> i % 32 & 1) {
+            (i == now_ ? Fiber::current() : threads_[i].fiber)->context().enter();
+            (met.*move)();
+          }
+      Fiber::current()->context().enter();
+    }
   }
 
   /// What the lane `l` of the warp that starts at `first` gets, all lanes of its mask being there.
@@ -558,7 +612,9 @@ class Machine {
   const void* context_ = nullptr;
   std::vector<ThreadState> threads_;
   std::vector<std::size_t> turn_;
-  std::vector<Fiber*> idle_;
+  std::deque<Fiber*> idle_;
+  std::size_t fibers_ = 0;
+  race::Moment *begin_ = nullptr, *end_ = nullptr;
   std::size_t now_ = 0, born_ = 0, live_ = 0, arrived_ = 0;
   std::exception_ptr error_;
   std::vector<Shared> shared_;

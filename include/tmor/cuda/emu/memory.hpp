@@ -78,6 +78,12 @@ class DeviceMemory {
     const char* c = static_cast<const char*>(p);
     return b && b->live && c >= b->begin && c + bytes <= b->begin + b->bytes;
   }
+  /// The start of the live buffer that `p` points into, or just behind; null when there is none.
+  void* buffer_of(const void* p) const {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    const Buffer* b = find(p);
+    return b && b->live ? b->begin : nullptr;
+  }
   /// Is `p` an address the device gave out at some time, or a page beside one?
   bool knows(const void* p) const {
     const std::lock_guard<std::mutex> guard(mutex_);

@@ -1,0 +1,194 @@
+#pragma once
+/// @file streams.hpp
+/// Streams and events of the emulated CUDA device. What a stream is given is done at once or, with
+/// TMOR_EMU_STREAMS=deferred, as late as CUDA allows: kernels, copies, fills and frees are queued, and run
+/// only when something waits for them, and nothing else with them. A program that forgets to wait then reads
+/// NaN or old numbers, and one that frees what another stream may still use is told so.
+
+#include <deque>
+#include <functional>
+#include <set>
+
+#include "tmor/cuda/emu/memory.hpp"
+
+TMOR_BEGIN
+namespace emu {
+
+class Streams {
+ public:
+  using Id = std::uint64_t;  ///< of a piece of work, in the order in which they were given; 0 is none
+  struct Stream {
+    unsigned number = 0;
+    bool blocking = true;  ///< in step with the default stream, as CUDA's are unless made otherwise
+    Id last = 0;
+  };
+  struct Event {
+    Id recorded = 0;
+  };
+
+  bool deferred = false;
+
+  /// The default one for null.
+  Stream& stream(void* s) { return s ? *static_cast<Stream*>(s) : default_; }
+  Stream* create(bool blocking) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    auto* s = new Stream{++made_, blocking, 0};
+    all_.insert(s);
+    return s;
+  }
+  /// What it was given will still be done.
+  void destroy(Stream* s) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    all_.erase(s);
+    delete s;
+  }
+
+  /// `work` is to be done after all that `s` was given before. `uses` are the buffers it may touch, `what`
+  /// says what it is in errors. @throws Error for what was found wrong since the last call.
+  void add(Stream& s, const std::string& what, std::set<const void*> uses, std::function<void()> work) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    if (!deferred) return work();
+    throw_late();
+    while (pending_.size() >= kMost) finish({pending_.front().id});
+    queue(s, what, std::move(uses), std::move(work));
+  }
+  /// Frees the buffer at `p` in its turn. False when it is none. What is wrong about it is told later: owners
+  /// of memory free it where they may not throw.
+  bool free(Stream& s, void* p) {
+    DeviceMemory& memory = DeviceMemory::instance();
+    const std::lock_guard<std::mutex> guard(mutex_);
+    if (!deferred) return memory.release(p);
+    if (memory.buffer_of(p) != p || !freed_.insert(p).second) return false;
+    const Id id = queue(s, "free", {}, [p, this] {
+      freed_.erase(p);
+      DeviceMemory::instance().release(p);
+    });
+    pending_.back().frees = true;
+    const std::set<Id> before = with_all_before({id});
+    for (const Task& t : pending_)
+      if (t.uses.contains(p) && !before.contains(t.id) && late_.empty())
+        late_ = tmor::detail::cat("[emulated CUDA] memory is freed on ", name(s), " while ", t.what,
+                                  " may still use it: nothing makes the one wait for the other");
+    return true;
+  }
+  /// Is `p` in a buffer that is to be freed?
+  bool freed(const void* p) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    return freed_.contains(DeviceMemory::instance().buffer_of(p));
+  }
+
+  void record(Event& e, Stream& s) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    if (deferred) e.recorded = queue(s, "event", {}, [] {});
+  }
+  /// What `s` is given from now on comes after what `e` recorded.
+  void wait(Stream& s, const Event& e) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    if (!deferred) return;
+    queue(s, "wait", {}, [] {});
+    pending_.back().after.insert(e.recorded);
+  }
+
+  /// Does what `s` was given. @throws Error for what a kernel did wrong; all that is queued is then dropped.
+  void synchronize(Stream& s) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    throw_late();
+    if (deferred) finish({queue(s, "wait", {}, [] {})});
+  }
+  void synchronize(const Event& e) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    throw_late();
+    finish({e.recorded});
+  }
+  /// Does all that is queued anywhere.
+  void synchronize() {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    throw_late();
+    while (!pending_.empty()) finish({pending_.back().id});
+  }
+
+  static std::string name(const Stream& s) {
+    return s.number ? tmor::detail::cat("stream ", s.number) : "the default stream";
+  }
+  static Streams& instance() {
+    static Streams* s = new Streams;
+    return *s;
+  }
+
+ private:
+  static constexpr std::size_t kMost = 1000;  // about as many as a GPU takes before launches wait
+  struct Task {
+    Id id;
+    std::string what;
+    std::set<Id> after;
+    std::set<const void*> uses;
+    std::function<void()> work;
+    bool frees = false;
+  };
+
+  Streams() {
+    if (const char* s = std::getenv("TMOR_EMU_STREAMS")) {
+      deferred = std::string_view(s) == "deferred";
+      TMOR_CHECK(deferred || std::string_view(s) == "immediate", "[emulated CUDA] TMOR_EMU_STREAMS is '", s,
+                 "': give immediate or deferred");
+    }
+  }
+
+  Id queue(Stream& s, const std::string& what, std::set<const void*> uses, std::function<void()> work) {
+    std::set<Id> after{s.last};
+    if (&s == &default_) {
+      for (const Stream* other : all_)
+        if (other->blocking) after.insert(other->last);
+    } else if (s.blocking) {
+      after.insert(default_.last);
+    }
+    pending_.push_back({++given_, tmor::detail::cat(what, " on ", name(s)), std::move(after), std::move(uses),
+                        std::move(work)});
+    return s.last = given_;
+  }
+  std::set<Id> with_all_before(std::set<Id> ids) const {
+    for (auto t = pending_.rbegin(); t != pending_.rend(); ++t)
+      if (ids.contains(t->id)) ids.insert(t->after.begin(), t->after.end());
+    return ids;
+  }
+  void finish(std::set<Id> wanted) {
+    wanted = with_all_before(std::move(wanted));
+    for (auto t = pending_.begin(); t != pending_.end();) {
+      if (!wanted.contains(t->id)) {
+        ++t;
+        continue;
+      }
+      const Task task = std::move(*t);
+      t = pending_.erase(t);
+      try {
+        task.work();
+      } catch (...) {
+        drop();
+        throw;
+      }
+    }
+  }
+  /// After an error: memory is freed, nothing else happens.
+  void drop() {
+    for (const Task& t : pending_)
+      if (t.frees) t.work();
+    pending_.clear();
+  }
+  void throw_late() {
+    if (late_.empty()) return;
+    drop();
+    tmor::detail::fail<Error>(std::exchange(late_, ""));
+  }
+
+  std::mutex mutex_;
+  Stream default_;
+  std::set<Stream*> all_;  ///< but the default one
+  std::deque<Task> pending_;
+  std::set<const void*> freed_;
+  std::string late_;
+  Id given_ = 0;
+  unsigned made_ = 0;
+};
+
+}  // namespace emu
+TMOR_END
