@@ -9,19 +9,15 @@
 /// another result in another order. What the emulation cannot see: memory ordering between blocks (they run
 /// one at a time), registers, bank conflicts, speed.
 
-#include <setjmp.h>
-#include <signal.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <cstdlib>
 #include <deque>
 #include <exception>
-#include <memory>
 #include <mutex>
 #include <utility>
 
-#include "tmor/cuda/emu/memory.hpp"
+#include "tmor/cuda/emu/collective.hpp"
+#include "tmor/cuda/emu/faults.hpp"
 
 TMOR_BEGIN
 
@@ -42,54 +38,6 @@ namespace emu {
 
 /// Which thread goes first among those that can.
 enum class Order { forward, reverse, random };
-
-/// What threads can wait for together.
-enum class Op {
-  none,
-  syncthreads,
-  syncwarp,
-  any,
-  all,
-  ballot,
-  shfl,
-  shfl_up,
-  shfl_down,
-  shfl_xor,
-  match_any,
-  match_all,
-  reduce_add,
-  reduce_min,
-  reduce_max,
-  reduce_and,
-  reduce_or,
-  reduce_xor
-};
-constexpr const char* op_name(Op op) {
-  constexpr const char* names[] = {
-      "nothing",           "__syncthreads",    "__syncwarp",        "__any_sync",        "__all_sync",
-      "__ballot_sync",     "__shfl_sync",      "__shfl_up_sync",    "__shfl_down_sync",  "__shfl_xor_sync",
-      "__match_any_sync",  "__match_all_sync", "__reduce_add_sync", "__reduce_min_sync", "__reduce_max_sync",
-      "__reduce_and_sync", "__reduce_or_sync", "__reduce_xor_sync"};
-  return names[static_cast<int>(op)];
-}
-
-/// A line of a kernel.
-struct Place {
-  const char* file = "";
-  int line = 0;
-  bool operator==(const Place& o) const { return line == o.line && __builtin_strcmp(file, o.file) == 0; }
-};
-
-/// A thread's part in a collective operation.
-struct Wait {
-  Op op = Op::none;
-  unsigned mask = 0;
-  std::uint64_t value = 0;
-  int argument = 0, width = 32;
-  bool is_signed = false;
-  Place at;
-  std::uint64_t result = 0;
-};
 
 struct ThreadState {
   enum { unborn, ready, waiting, returned } state = unborn;
@@ -126,7 +74,8 @@ class Machine {
   void launch(const char* name, dim3 grid, dim3 block, std::size_t dynamic_bytes, void (*body)(const void*),
               const void* context) {
     const std::lock_guard<std::mutex> guard(mutex_);
-    catch_faults();
+    Faults& faults = Faults::instance();
+    faults.listen();
     race::Moment begin, end;
     begin.leave();
     const race::Unseen unseen;
@@ -141,16 +90,17 @@ class Machine {
     threads_.assign(std::size_t{block.x} * block.y * block.z, ThreadState{});
     turn_.resize(threads_.size());
     error_ = nullptr;
-    if (sigsetjmp(fault_exit_, 1) == 0) {
-      inside_ = true;
+    if (sigsetjmp(faults.exit, 1) == 0) {
+      faults.inside = true;
       run_blocks();
     } else {
-      error_ = std::make_exception_ptr(Error(fault_message()));
+      error_ =
+          std::make_exception_ptr(Error(tmor::detail::cat("[kernel ", name_, "] ", where(), faults.what())));
       Fiber::current()->reset();
       idle_.push_back(Fiber::current());
       threads_[now_].fiber = nullptr;
     }
-    inside_ = false;
+    faults.inside = false;
     if (error_)
       for (ThreadState& t : threads_) forget(t);
     end.pass();
@@ -239,14 +189,7 @@ class Machine {
     return {n % blockDim.x, n / blockDim.x % blockDim.y, n / blockDim.x / blockDim.y};
   }
   std::string thread(std::size_t t) const { return tmor::detail::cat("thread ", text(index_of(t))); }
-  static std::string site(const Wait& w) {
-    std::string_view file = w.at.file;
-    file.remove_prefix(file.rfind('/') + 1);  // npos + 1 is 0
-    return tmor::detail::cat(op_name(w.op), " at ", file, ":", w.at.line);
-  }
-
-  // ---- Turns
-  // ------------------------------------------------------------------------------------------------
+  // ---- Turns ----------------------------------------------------------------------------------------------
 
   std::uint64_t next_random() {
     seed = seed * 6364136223846793005u + 1442695040888963407u;
@@ -467,61 +410,12 @@ class Machine {
   std::uint64_t result_of(std::size_t first, unsigned l) {
     const auto wait = [&](unsigned i) -> const Wait& { return threads_[first + i].wait; };
     const Wait& w = wait(l);
-    const auto fold = [&](std::uint64_t start, auto f) {
-      for (unsigned i = 0; i < 32; ++i)
-        if (w.mask >> i & 1) start = f(start, wait(i).value, i);
-      return start;
-    };
-    const auto more = [&](std::uint64_t a, std::uint64_t b) {
-      return w.is_signed ? static_cast<std::int32_t>(a) > static_cast<std::int32_t>(b) : a > b;
-    };
-    const std::uint64_t mine = w.value;
-    switch (w.op) {
-      case Op::shfl:
-      case Op::shfl_up:
-      case Op::shfl_down:
-      case Op::shfl_xor: {
-        const int width = w.width, at = static_cast<int>(l), base = at / width * width;
-        int from = at;
-        if (w.op == Op::shfl) from = base + (w.argument & (width - 1));
-        if (w.op == Op::shfl_up && at - w.argument >= base) from = at - w.argument;
-        if (w.op == Op::shfl_down && at + w.argument < base + width) from = at + w.argument;
-        if (w.op == Op::shfl_xor && (at ^ w.argument) < base + width) from = at ^ w.argument;
-        if (!(w.mask >> from & 1)) {
-          now_ = first + l;
-          fail_here(tmor::detail::cat(site(w), ": lane ", l, " reads from lane ", from,
-                                      ", which is not in the mask ", DeviceMemory::hex(w.mask)));
-        }
-        return wait(static_cast<unsigned>(from)).value;
-      }
-      case Op::any:
-        return fold(0, [](auto s, auto v, unsigned) { return s | static_cast<std::uint64_t>(v != 0); });
-      case Op::all:
-        return fold(1, [](auto s, auto v, unsigned) { return s & static_cast<std::uint64_t>(v != 0); });
-      case Op::ballot:
-        return fold(0,
-                    [](auto s, auto v, unsigned i) { return s | static_cast<std::uint64_t>(v != 0) << i; });
-      case Op::match_any:
-        return fold(
-            0, [mine](auto s, auto v, unsigned i) { return s | static_cast<std::uint64_t>(v == mine) << i; });
-      case Op::match_all:
-        return fold(1,
-                    [mine](auto s, auto v, unsigned) { return s & static_cast<std::uint64_t>(v == mine); });
-      case Op::reduce_add:
-        return fold(0, [](auto s, auto v, unsigned) { return s + v; });
-      case Op::reduce_min:
-        return fold(mine, [&](auto s, auto v, unsigned) { return more(s, v) ? v : s; });
-      case Op::reduce_max:
-        return fold(mine, [&](auto s, auto v, unsigned) { return more(v, s) ? v : s; });
-      case Op::reduce_and:
-        return fold(~std::uint64_t{0}, [](auto s, auto v, unsigned) { return s & v; });
-      case Op::reduce_or:
-        return fold(0, [](auto s, auto v, unsigned) { return s | v; });
-      case Op::reduce_xor:
-        return fold(0, [](auto s, auto v, unsigned) { return s ^ v; });
-      default:
-        return 0;
+    if (const unsigned from = source_lane(w, l); !(w.mask >> from & 1)) {
+      now_ = first + l;
+      fail_here(tmor::detail::cat(site(w), ": lane ", l, " reads from lane ", from,
+                                  ", which is not in the mask ", DeviceMemory::hex(w.mask)));
     }
+    return lane_result(l, wait);
   }
 
   /// Why no thread can go on.
@@ -557,55 +451,6 @@ class Machine {
            "mask";
   }
 
-  // ---- Faults
-  // ----------------------------------------------------------------------------------------------
-
-  std::string fault_message() const {
-    if (overflow_)
-      return tmor::detail::cat("[kernel ", name_, "] ", where(), ": the thread's stack of ", Fiber::kStack,
-                               " bytes is full: recursion, or large local arrays");
-    return tmor::detail::cat("[kernel ", name_, "] ", where(), fault_write_ ? " writes " : " reads ",
-                             DeviceMemory::instance().describe(fault_));
-  }
-  static void on_fault(int signal_number, siginfo_t* info, void* context) {
-    Machine& m = instance();
-    if (!m.inside_) {
-      if (DeviceMemory::instance().knows(info->si_addr)) {
-        static constexpr char text[] = "tmor: host code touched memory of the emulated CUDA device\n";
-        [[maybe_unused]] const auto n = write(2, text, sizeof text - 1);
-      }
-      sigaction(signal_number, &m.before_[signal_number == SIGBUS], nullptr);  // as it would have been
-      return;
-    }
-    m.fault_ = info->si_addr;
-    m.overflow_ = Fiber::current() && Fiber::current()->overflowed(info->si_addr);
-    m.fault_write_ = false;
-#if defined(__x86_64__) && defined(REG_ERR)
-    m.fault_write_ = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_ERR] & 2;
-#endif
-    (void)context;
-    siglongjmp(m.fault_exit_, 1);
-  }
-  /// Faults are taken on a stack of their own, so that a full one can be reported.
-  void catch_faults() {
-    thread_local std::unique_ptr<char[]> stack;
-    if (!stack) {
-      stack.reset(new char[std::size_t{64} << 10]);
-      stack_t s{};
-      s.ss_sp = stack.get();
-      s.ss_size = std::size_t{64} << 10;
-      sigaltstack(&s, nullptr);
-    }
-    struct sigaction a {
-    }, old{};
-    a.sa_sigaction = &Machine::on_fault;
-    a.sa_flags = SA_SIGINFO | SA_ONSTACK;
-    for (int i = 0; i < 2; ++i) {  // at every launch: test frameworks and others set their own in between
-      sigaction(i ? SIGBUS : SIGSEGV, &a, &old);
-      if (old.sa_sigaction != &Machine::on_fault) before_[i] = old;
-    }
-  }
-
   std::mutex mutex_;
   const char* name_ = "";
   void (*body_)(const void*) = nullptr;
@@ -621,10 +466,6 @@ class Machine {
   std::size_t shared_used_ = 0, dynamic_bytes_ = 0;
   void* dynamic_ = nullptr;
   std::uint64_t block_number_ = 0, launches_ = 0;
-  bool inside_ = false, overflow_ = false, fault_write_ = false;
-  void* fault_ = nullptr;
-  sigjmp_buf fault_exit_;
-  struct sigaction before_[2] = {};
 };
 
 }  // namespace emu
