@@ -69,6 +69,10 @@ template <class T> __global__ void lane_at_barrier(T* out) {
   }
   out[0] = T(1);
 }
+template <class T> struct alignas(4 * sizeof(T)) Four { T v[4]; };
+template <class T> __global__ void vector_load(T* out, Index at) {
+  out[1000] = vector_at<Four<T>>(out + at).v[0];
+}
 template <class T> __global__ void shared_overrun(T* out, Index at) {
   TMOR_SHARED(T, tile, [32]);
   T* p = tile;
@@ -164,6 +168,14 @@ TEST_CASE("shared memory beyond its end, or too much of it") {
                }),
                "past the end of a shared array of 128 bytes");
   });
+}
+
+TEST_CASE("vectors that are not aligned") {
+  CHECK(complaint(1, vector_load<float>, Index{4}) == "");
+  CHECK_SAYS(
+      complaint(1, vector_load<float>, Index{6}),
+      "thread (0, 0, 0): touches 16 bytes as one at byte 24 of a buffer of 4096 bytes, an address that is "
+      "no multiple of 16");
 }
 
 #if !defined(TMOR_ASAN) && !defined(TMOR_TSAN)

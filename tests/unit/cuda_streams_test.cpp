@@ -98,6 +98,21 @@ TEST_CASE("an event makes one stream wait for another; without it there is NaN")
   });
 }
 
+TEST_CASE("of two streams the one that was given work last goes first, unless an event says otherwise") {
+  with_deferred_streams([] {
+    for (const bool waits : {true, false}) {
+      Pair p;
+      p.fill_x(p.a);
+      p.api.EventRecord(p.e, p.a);
+      if (waits) p.api.StreamWaitEvent(p.b, p.e, 0);
+      p.double_x(p.b);
+      p.api.EventRecord(p.e, p.b);  // all of it is wanted by a
+      p.api.StreamWaitEvent(p.a, p.e, 0);
+      CHECK(std::isnan(p.result(p.a)) == !waits);
+    }
+  });
+}
+
 TEST_CASE("streams in step with the default one need no event, others do") {
   with_deferred_streams([] {
     for (const auto flags : {CudaApi::in_step, CudaApi::on_its_own})

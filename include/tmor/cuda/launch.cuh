@@ -57,6 +57,15 @@ inline constexpr bool is_kernel_parameter = std::is_trivially_copyable_v<P> && !
 __device__ inline Index thread_index() { return static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x; }
 __device__ inline Index thread_count() { return static_cast<Index>(gridDim.x) * blockDim.x; }
 
+/// The vector `V` of neighbours that starts at `p`, to be read or written as one. A GPU refuses one that is
+/// not aligned, the emulated device says where it is.
+template <class V, class T> TMOR_HD V& vector_at(T* p) {
+#ifdef TMOR_CUDA_EMULATED
+  emu::check_aligned(p, sizeof(V), alignof(V));
+#endif
+  return *reinterpret_cast<V*>(p);
+}
+
 /// Runs `kernel(a...)`, when its stream comes to it. @throws Error naming the kernel.
 template <class... P, class... A> void launch(const Launch& l, void (*kernel)(P...), const A&... a) {
   static_assert((detail::is_kernel_parameter<P> && ...), "kernels take trivially copyable values");

@@ -66,7 +66,7 @@ template <class C, class F, class To, class... Ti> struct MapDense {
   template <class T> TMOR_HD static void load(const void* p, Index at, Index s, C* out) {
     const T* x = static_cast<const T*>(p);
     if (s == 1) {
-      const Four<T> four = *reinterpret_cast<const Four<T>*>(x + at);
+      const Four<T> four = vector_at<const Four<T>>(x + at);
       for (int k = 0; k < 4; ++k) out[k] = static_cast<C>(four.v[k]);
     } else {
       for (int k = 0; k < 4; ++k) out[k] = static_cast<C>(x[0]);
@@ -78,7 +78,7 @@ template <class C, class F, class To, class... Ti> struct MapDense {
       (load<Ti>(in.x[I], at, step[I], x[I]), ...);
       Four<To> out;
       for (int k = 0; k < 4; ++k) out.v[k] = static_cast<To>(static_cast<C>(f(x[I][k]...)));
-      *reinterpret_cast<Four<To>*>(y + at) = out;
+      vector_at<Four<To>>(y + at) = out;
       return;
     }
     for (; at < n; ++at) {

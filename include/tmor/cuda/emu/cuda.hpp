@@ -62,6 +62,17 @@ inline std::uint64_t meet(Op op, unsigned mask, std::uint64_t value, Place at, i
 
 }  // namespace emu
 
+namespace emu {
+/// @throws Error in the thread unless `p` is a multiple of `alignment`.
+inline void check_aligned(const void* p, std::size_t bytes, std::size_t alignment) {
+  const race::Unseen unseen;
+  if (reinterpret_cast<std::uintptr_t>(p) % alignment != 0)
+    Machine::instance().fail_here(tmor::detail::cat("touches ", bytes, " bytes as one at ",
+                                                    DeviceMemory::instance().describe(p),
+                                                    ", an address that is no multiple of ", alignment));
+}
+}  // namespace emu
+
 /// The dynamic shared memory of the block, of exactly as many bytes as it was launched with.
 template <class T> T* dynamic_shared() { return static_cast<T*>(emu::Machine::instance().dynamic_shared()); }
 

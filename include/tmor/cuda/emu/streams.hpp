@@ -5,8 +5,9 @@
 /// only when something waits for them, and nothing else with them. A program that forgets to wait then reads
 /// NaN or old numbers, and one that frees what another stream may still use is told so.
 
-#include <deque>
+#include <algorithm>
 #include <functional>
+#include <map>
 #include <set>
 
 #include "tmor/cuda/emu/memory.hpp"
@@ -49,7 +50,7 @@ class Streams {
     const std::lock_guard<std::mutex> guard(mutex_);
     if (!deferred) return work();
     throw_late();
-    while (pending_.size() >= kMost) finish({pending_.front().id});
+    while (pending_.size() >= kMost) finish(pending_.begin()->first);
     queue(s, what, std::move(uses), std::move(work));
   }
   /// Frees the buffer at `p` in its turn. False when it is none. What is wrong about it is told later: owners
@@ -63,10 +64,11 @@ class Streams {
       freed_.erase(p);
       DeviceMemory::instance().release(p);
     });
-    pending_.back().frees = true;
-    const std::set<Id> before = with_all_before({id});
-    for (const Task& t : pending_)
-      if (t.uses.contains(p) && !before.contains(t.id) && late_.empty())
+    pending_[id].frees = true;
+    const std::vector<Id> before = with_all_before(id);
+    for (const auto& [other, t] : pending_)
+      if (t.uses.contains(p) && std::find(before.begin(), before.end(), other) == before.end() &&
+          late_.empty())
         late_ = tmor::detail::cat("[emulated CUDA] memory is freed on ", name(s), " while ", t.what,
                                   " may still use it: nothing makes the one wait for the other");
     return true;
@@ -85,26 +87,25 @@ class Streams {
   void wait(Stream& s, const Event& e) {
     const std::lock_guard<std::mutex> guard(mutex_);
     if (!deferred) return;
-    queue(s, "wait", {}, [] {});
-    pending_.back().after.insert(e.recorded);
+    pending_[queue(s, "wait", {}, [] {})].after.insert(e.recorded);
   }
 
   /// Does what `s` was given. @throws Error for what a kernel did wrong; all that is queued is then dropped.
   void synchronize(Stream& s) {
     const std::lock_guard<std::mutex> guard(mutex_);
     throw_late();
-    if (deferred) finish({queue(s, "wait", {}, [] {})});
+    if (deferred) finish(queue(s, "wait", {}, [] {}));
   }
   void synchronize(const Event& e) {
     const std::lock_guard<std::mutex> guard(mutex_);
     throw_late();
-    finish({e.recorded});
+    finish(e.recorded);
   }
   /// Does all that is queued anywhere.
   void synchronize() {
     const std::lock_guard<std::mutex> guard(mutex_);
     throw_late();
-    while (!pending_.empty()) finish({pending_.back().id});
+    while (!pending_.empty()) finish(pending_.rbegin()->first);
   }
 
   static std::string name(const Stream& s) {
@@ -118,7 +119,6 @@ class Streams {
  private:
   static constexpr std::size_t kMost = 1000;  // about as many as a GPU takes before launches wait
   struct Task {
-    Id id;
     std::string what;
     std::set<Id> after;
     std::set<const void*> uses;
@@ -142,24 +142,28 @@ class Streams {
     } else if (s.blocking) {
       after.insert(default_.last);
     }
-    pending_.push_back({++given_, tmor::detail::cat(what, " on ", name(s)), std::move(after), std::move(uses),
-                        std::move(work)});
+    pending_[++given_] = {tmor::detail::cat(what, " on ", name(s)), std::move(after), std::move(uses),
+                          std::move(work)};
     return s.last = given_;
   }
-  std::set<Id> with_all_before(std::set<Id> ids) const {
-    for (auto t = pending_.rbegin(); t != pending_.rend(); ++t)
-      if (ids.contains(t->id)) ids.insert(t->after.begin(), t->after.end());
-    return ids;
+  /// What is to be done before `id`, in an order that the streams allow, and `id` itself at the end. Of two
+  /// that nothing orders, the one given last goes first: what forgot to wait for the other then misses it.
+  std::vector<Id> with_all_before(Id id) const {
+    std::vector<Id> order;
+    std::set<Id> seen;
+    const auto visit = [&](const auto& self, Id at) -> void {
+      const auto t = pending_.find(at);
+      if (t == pending_.end() || !seen.insert(at).second) return;
+      for (auto before = t->second.after.rbegin(); before != t->second.after.rend(); ++before)
+        self(self, *before);
+      order.push_back(at);
+    };
+    visit(visit, id);
+    return order;
   }
-  void finish(std::set<Id> wanted) {
-    wanted = with_all_before(std::move(wanted));
-    for (auto t = pending_.begin(); t != pending_.end();) {
-      if (!wanted.contains(t->id)) {
-        ++t;
-        continue;
-      }
-      const Task task = std::move(*t);
-      t = pending_.erase(t);
+  void finish(Id wanted) {
+    for (const Id id : with_all_before(wanted)) {
+      const Task task = std::move(pending_.extract(id).mapped());
       try {
         task.work();
       } catch (...) {
@@ -170,7 +174,7 @@ class Streams {
   }
   /// After an error: memory is freed, nothing else happens.
   void drop() {
-    for (const Task& t : pending_)
+    for (const auto& [id, t] : pending_)
       if (t.frees) t.work();
     pending_.clear();
   }
@@ -182,8 +186,8 @@ class Streams {
 
   std::mutex mutex_;
   Stream default_;
-  std::set<Stream*> all_;  ///< but the default one
-  std::deque<Task> pending_;
+  std::set<Stream*> all_;       ///< but the default one
+  std::map<Id, Task> pending_;  ///< in the order in which it was given
   std::set<const void*> freed_;
   std::string late_;
   Id given_ = 0;
