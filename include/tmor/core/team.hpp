@@ -18,7 +18,8 @@
 ///
 /// `at` stands for the few elements a lane (or pack) has in hand; it converts from and to the element type in
 /// memory. Sums are taken in a fixed order. What is stored at an element may be read back, in a later `each`
-/// or `sum`, only at the same element: then no lane waits for another one's store.
+/// or `sum`, only at the same element: then no lane waits for another one's store. What is one for the whole
+/// row is stored by one lane: `team.at(0, ...)`.
 
 #include "tmor/core/math_basic.hpp"
 #include "tmor/core/pack_convert.hpp"
@@ -78,8 +79,8 @@ template <class C> class HostTeam {
   }
   /// f(i) by the lane that has element `i` in hand, after what it stored in an `each` before.
   template <class F> TMOR_ALWAYS_INLINE void at(Index i, F&& f) const { f(i); }
-  /// The sum of f(at), a `V` or a `Two<V>`, over [0, n), in runs of `kRun` vectors: a lane that added all of a
-  /// long row up would lose digits to its own sum, the more the narrower the vectors.
+  /// The sum of f(at), a `V` or a `Two<V>`, over [0, n), in runs of `kRun` vectors: a lane that added all of
+  /// a long row up would lose digits to its own sum, the more the narrower the vectors.
   template <class F> TMOR_ALWAYS_INLINE auto sum(Index n, F&& f) const {
     using R = decltype(f(At<true>{0, 0}));
     const R none = fill(R(), C(0));

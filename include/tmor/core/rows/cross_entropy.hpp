@@ -53,10 +53,12 @@ template <class T> struct CrossEntropy {
       total = sums.first;
       l = low * total - sums.second;
     }
-    loss[row] = l;
-    mass[row] = total;
-    maximum[row] = top;
-    log_sum_exp[row] = low;
+    team.at(0, [&](Index) {
+      loss[row] = l;
+      mass[row] = total;
+      maximum[row] = top;
+      log_sum_exp[row] = low;
+    });
   }
 };
 

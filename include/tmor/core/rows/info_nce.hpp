@@ -72,11 +72,12 @@ template <class C> struct InfoNceMaxima {
     C* most = d.parts + chunk * d.n;
     for (Index row = begin; row < end; ++row) {
       const C* s = d.s + row * d.n;
-      d.row_shift[d.first + row] = team.max(d.n, [&](auto at) {
+      const C top = team.max(d.n, [&](auto at) {
         const V v = at.load(s);
         at.store(most, row == begin ? v : math::max(v, at.load(static_cast<const C*>(most))));
         return v;
       });
+      team.at(0, [&](Index) { d.row_shift[d.first + row] = top; });
     }
   }
 };
@@ -139,8 +140,10 @@ template <class C> struct InfoNceSums {
           return Two<V>{math::exp(v - shift), d.template targets<V>(at, i) * v};
         });
       }
-      d.row_sum[i] = both.first;
-      d.positive[i] = both.second;
+      team.at(0, [&](Index) {
+        d.row_sum[i] = both.first;
+        d.positive[i] = both.second;
+      });
     }
   }
 };
@@ -211,7 +214,7 @@ template <class C> struct InfoNceLoss {
     });
     team.at(0, [&](Index) {
       *d.loss = loss;
-      *d.shared = shared ? C(1) : C(0);
+      if (!d.whole()) *d.shared = shared ? C(1) : C(0);  // else it is as it was, and others may still read it
     });
   }
 };

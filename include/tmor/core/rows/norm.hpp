@@ -44,8 +44,10 @@ template <class T, bool kCentre> struct Norm {
       const V z = (at.load(in) - c - shift) * scale;
       at.store(y + row * n, z * at.load_or(gamma, C(1)) + at.load_or(beta, C(0)));
     });
-    if constexpr (kCentre) mean[row] = centre + rest;
-    rstd[row] = r;
+    team.at(0, [&](Index) {
+      if constexpr (kCentre) mean[row] = centre + rest;
+      rstd[row] = r;
+    });
   }
 };
 
@@ -112,7 +114,7 @@ template <class T> struct L2Normalize {
     }));
     const V scale(Compute(1) / math::max(l, eps));
     team.each(n, [&](auto at) { at.store(y + row * n, at.load(in) * scale); });
-    length[row] = l;
+    team.at(0, [&](Index) { length[row] = l; });
   }
 };
 

@@ -40,8 +40,10 @@ template <class C> struct Siglip {
       if (gradient) at.store(t, d);
       return Two<V>{l, d};
     });
-    loss[i] = both.first;
-    slope[i] = both.second;
+    team.at(0, [&](Index) {
+      loss[i] = both.first;
+      slope[i] = both.second;
+    });
   }
 };
 
