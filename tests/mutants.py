@@ -1,21 +1,25 @@
 #!/usr/bin/env python3
-"""Do the checks notice faults in the CUDA kernels? mutants.py [--build FOLDER] [--order forward,reverse,random]
+"""Do the checks notice faults in the CUDA kernels? mutants.py [--build FOLDER] [--mode forward,reverse,...]
 
-Each mutant is one small fault (a barrier dropped, a bound off by one, a wrong index, a missing sum) in a copy of the
-kernels of include/tmor/cuda. The copy holds all of them behind `mutant(k)`, so that it is compiled once, for the emulated
-device; the program of tests/cuda, which compares every family of operations with the CPU, then runs with each in turn. A
-mutant is caught when the program fails, by wrong numbers or by an error of the emulated device, with the threads of a block
-in one of the orders. The whole, unmutated, must pass. Exit status: 0 when every mutant was caught.
+Each mutant is one small fault (a barrier dropped, a bound off by one, a wrong index, a missing event) in a copy of the
+kernels of include/tmor/cuda and of the two streams of tests/cuda. The copy holds all of them behind `mutant(k)`, so that it
+is compiled once, for the emulated device; the program of tests/cuda, which compares every family of operations with the
+CPU, then runs with each in turn. A mutant is caught when the program fails in one of the modes: by wrong numbers or an error
+of the emulated device, with the threads of a block in one of the orders, or with deferred streams; or, in mode tsan, by the
+race check, for which the kernels are compiled once more. The whole, unmutated, must pass in every mode. Exit status: 0 when
+every mutant was caught.
 """
 import argparse
 import os
 import pathlib
+import platform
 import subprocess
 import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CUDA = ROOT / "include/tmor/cuda"
+TESTS = ROOT / "tests/cuda"
 
 # (what is wrong, file, text with the place in <<...>>, what stands there instead, families that run it).
 # An empty replacement drops a statement, which then ends in ';' inside the marks.
@@ -42,12 +46,18 @@ MUTANTS = [
     ("barrier before columns are added up", "reduce.cuh", "= acc;\n  <<__syncthreads();>>\n  if (threadIdx.y != 0", "", "reduce_columns"),
     ("last row of partial sums left out", "reduce.cuh", "for (unsigned y = 1; y < <<kReduceRowsAtOnce>>; ++y)", "kReduceRowsAtOnce - 1", "reduce_columns"),
     ("columns beyond the last are written", "reduce.cuh", "if (threadIdx.y != 0 || <<o >= n.outputs>>) return;", "false", "reduce_columns"),
+    ("the last warp does not come to the barrier", "block.cuh", "if (<<warps == 1>>) return v;", "warps == 1 || threadIdx.x / 32 + 1 == warps", "reduce_rows norm"),
+    ("every lane writes its warp's result", "block.cuh", "if (<<threadIdx.x % 32 == 0>>) of_warp", "true", "reduce_rows"),
+    ("every thread writes its block's result", "reduce.cuh", "if (<<threadIdx.x == 0>>) out.put(o, blockIdx.y, acc);", "true", "reduce_rows"),
+    ("too few blocks for the columns", "reduce.cuh", "{static_cast<unsigned>(<<(n.outputs + 31) / 32>>), static_cast", "n.outputs / 32", "reduce_columns"),
     # Pointwise
     ("one element too many", "each.cuh", "for (Index i = thread_index(); <<i < n>>; i += thread_count()) body(i);", "i <= n", "pointwise"),
     ("first dimension's stride forgotten", "each.cuh", "for (int d = rank - 1; <<d >= 0>>; --d)", "d > 0", "pointwise movement"),
     ("four at a time beyond the end", "pointwise.cuh", "if (<<at + 4 <= n>>)", "at <= n", "pointwise_dense"),
     ("gradient of the wrong operand", "pointwise.cuh", "static_cast<T>(d * r.d[<<I>>]);", "n_in - 1 - I", "pointwise_dense"),
     ("broadcast gradient of the first operand", "pointwise.cuh", "if (<<i == k>>) d = r.d[i];", "false", "pointwise"),
+    ("four at a time from any address", "pointwise.cuh", "((dense &= plan.stride[k][0] == 0 || <<cuda::fours(xs.data())>>, ++k), ...);", "true", "pointwise_dense streams"),
+    ("blocks do each other's elements", "each.cuh", "for (Index i = thread_index(); i < n; i += <<thread_count()>>) body(i);", "Index{blockDim.x}", "pointwise_dense"),
     # Attention
     ("warp barrier before weights are read", "attention.cuh", "= weight;\n  <<__syncwarp();>>", "", "attention"),
     ("warp barrier before they are overwritten", "attention.cuh", "w * p[d * step];\n    }\n  }\n  <<__syncwarp();>>", "", "attention"),
@@ -69,10 +79,16 @@ MUTANTS = [
     ("first row of a target not added", "index.cuh", "for (Index j = <<start[g]>>; j < start[g + 1]", "start[g] + 1", "index"),
     ("gathered from the wrong row", "index.cuh", "y[e] = x[(<<e / inner / k>> * n + ids[e])", "e / inner / n", "index gather"),
     ("largest found again and again", "index.cuh", "if ((j == 0 || <<last.before(v, order)>>)", "true", "rank"),
+    ("every thread writes the place found", "index.cuh", "if (<<threadIdx.x == 0>>) out[row * k + j] = last.at;", "true", "rank"),
     ("random numbers beyond the end", "random.cuh", "if (<<i >= n>>) return;", "false", "dropout"),
     ("the same word for all four", "random.cuh", "u = uniform_from_bits(block.word[<<k>>]);", "0", "dropout"),
     ("first element of a tensor in its neighbour", "update.cuh", "(<<first[middle] <= e>> ? low : high)", "first[middle] < e", "optim"),
     ("position not counted from the tensor's first", "update.cuh", "const Index i = <<e - first[low]>>;", "e", "optim"),
+    # Streams
+    ("second stream does not wait for its inputs", "streams.cuh", "<<side.order(main, side.inputs, side.stream);>>", "", "streams"),
+    ("first stream does not wait for the second", "streams.cuh", "<<side.order(side.stream, side.part, main);>>", "", "streams"),
+    ("event recorded in the wrong stream", "streams.cuh", "api.EventRecord(e, <<busy>>)", "waiting", "streams"),
+    ("sum in the wrong stream", "streams.cuh", 'launch({"added", blocks, 32, 0, <<main>>}', "side.stream", "streams"),
 ]
 
 
@@ -91,7 +107,11 @@ def planted(name, text, mutants):
         else:
             other = f"if (!mutant({number})) {{ {old} }}"
         places.append((text.index(before + old + after) + len(before), old, other))
-    for at, old, other in sorted(places, reverse=True):
+    places.sort()
+    for (at, old, _), (following, new, _) in zip(places, places[1:]):
+        if at + len(old) > following:
+            sys.exit(f"mutants.py: two mutants of {name} are at one place: {old!r}, {new!r}")
+    for at, old, other in reversed(places):
         text = text[:at] + other + text[at + len(old):]
     return text
 
@@ -103,66 +123,103 @@ inline bool mutant(int number) { return number == tmor_mutant; }
 """
 
 
-def build(folder):
-    """Compiles the planted kernels and the CPU's side; returns the program."""
-    copy = folder / "include/tmor/cuda"
-    copy.mkdir(parents=True, exist_ok=True)
+def plant(folder):
+    """Copies the sources, with the mutants, into `folder`."""
     (folder / "mutant.hpp").write_text(SWITCH)
     numbered = list(enumerate(MUTANTS, 1))
-    for source in sorted(CUDA.glob("*.cuh")):
-        of_file = [(k, m) for k, m in numbered if m[1] == source.name]
-        (copy / source.name).write_text(planted(source.name, source.read_text(), of_file))
+    copied = set()
+    for source in [*sorted(CUDA.glob("*.cuh")), *sorted(TESTS.iterdir())]:
+        copy = folder / source.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(planted(source.name, source.read_text(), [(k, m) for k, m in numbered if m[1] == source.name]))
+        copied.add(source.name)
+    if strange := {m[1] for m in MUTANTS} - copied:
+        sys.exit(f"mutants.py: no file {strange}")
+
+
+def build(folder, check_races):
+    """Compiles the planted kernels, for the race check too if wanted, and the CPU's side; returns the programs."""
     compiler = os.environ.get("CXX", "g++").split()
-    flags = ["-std=c++20", "-O1", "-march=native", "-w", "-DTMOR_CUDA_EMULATED"]
-    own = [f"-I{folder / 'include'}", "-include", str(folder / "mutant.hpp")]
-    include = [f"-I{ROOT / 'include'}", f"-I{ROOT / 'tests/cuda'}"]
-    jobs = [subprocess.Popen(compiler + flags + own + include + ["-c", "-x", "c++", str(ROOT / "tests/cuda" / name), "-o",
-                                                                 str(folder / (name + ".o"))]) for name in ("kernels.cu", "main.cpp")]
-    if any(job.wait() for job in jobs):
+    flags = ["-std=c++20", "-march=native", "-w", "-DTMOR_CUDA_EMULATED", f"-I{folder / 'include'}", "-include", str(folder / "mutant.hpp"), f"-I{ROOT / 'include'}"]
+    races = ["-fsanitize=thread", "-g1"]
+    mixed = ["-Wl,-z,muldefs"]  # the CPU's side need not be compiled for the race check, though tmor's own tag says so
+    programs = {"plain": ["-O1"]} | ({"races": ["-O1", *races]} if check_races else {})
+    objects = [("main.cpp", "main", ["-O1"])] + [("kernels.cu", name, own) for name, own in programs.items()]
+    jobs = [subprocess.Popen(compiler + flags + own + ["-c", "-x", "c++", str(folder / "tests/cuda" / source), "-o", str(folder / f"{name}.o")])
+            for source, name, own in objects]
+    if any([job.wait() for job in jobs]):
         sys.exit("mutants.py: the kernels do not compile")
-    program = folder / "families"
-    subprocess.run(compiler + [str(folder / "kernels.cu.o"), str(folder / "main.cpp.o"), "-pthread", "-o", str(program)], check=True)
-    return program
+    for name in programs:  # the kernels first, whose copies of functions that both have are then taken
+        subprocess.run(compiler + [str(folder / f"{name}.o"), str(folder / "main.o"), "-pthread", *(races + mixed if name == "races" else []), "-o", str(folder / name)], check=True)
+    return {name: [str(folder / name)] for name in programs}
 
 
-def run(program, number, order, families):
-    """Why the program fails, or None when it passes."""
-    environment = os.environ | {"TMOR_MUTANT": str(number), "TMOR_EMU_ORDER": order.removesuffix("+aligned")}
-    if order.endswith("+aligned"):  # buffers start where vector loads want them, which is what kernels then use
-        environment["TMOR_EMU_ALIGNED"] = "1"
-    try:
-        done = subprocess.run([program, *families], env=environment, capture_output=True, text=True, timeout=60, errors="replace")
-    except subprocess.TimeoutExpired:
-        return "does not end"
-    if done.returncode == 0:
-        return None
+def why_it_failed(done):
+    """One line of what a program said."""
+    if "ThreadSanitizer" in done.stderr:
+        places = [line.split()[2:4] for line in done.stderr.splitlines() if line.lstrip().startswith("#0 ")]
+        return "a race " + " and ".join(dict.fromkeys(pathlib.Path(p[-1]).name for p in places[:2]))
     wrong = [line for line in done.stdout.splitlines() if "too large" in line]
     lines = done.stderr.strip().splitlines() or wrong or [f"exit status {done.returncode}"]
-    return " ".join(lines[0].split())[:100]
+    return " ".join(lines[0].split())
+
+
+def runs(command):
+    """Does the program start? It says so of a family that does not exist."""
+    return subprocess.run([*command, "none"], capture_output=True).returncode == 2
+
+
+def run(programs, number, mode, families):
+    """Why the program fails, or None when it passes."""
+    words = mode.split("+")
+    environment = os.environ | {"TMOR_MUTANT": str(number), "TSAN_OPTIONS": "halt_on_error=1"}
+    if order := {"forward", "reverse", "random"} & set(words):
+        environment["TMOR_EMU_ORDER"] = order.pop()
+    if "aligned" in words:  # buffers start where vector loads want them, which is what kernels then use
+        environment["TMOR_EMU_ALIGNED"] = "1"
+    if "deferred" in words:
+        environment["TMOR_EMU_STREAMS"] = "deferred"
+    try:
+        done = subprocess.run(programs["races" if "tsan" in words else "plain"] + families, env=environment, capture_output=True, text=True, timeout=300, errors="replace")
+    except subprocess.TimeoutExpired:
+        return "does not end"
+    return why_it_failed(done)[:100] if done.returncode else None
 
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--build", type=pathlib.Path, default=ROOT / "build/mutants", help="where to build (default: %(default)s)")
-    options.add_argument("--order", default="forward,reverse,random,forward+aligned", help="orders of threads, +aligned with aligned buffers, tried in turn (default: %(default)s)")
+    options.add_argument("--mode", default="forward,reverse,random,forward+aligned,deferred,tsan", help="orders of threads, aligned buffers, deferred streams, the race check, or several with +, tried in turn (default: %(default)s)")
+    options.add_argument("--only", default="", help="only mutants whose description or file holds this text")
     o = options.parse_args()
-    start, orders = time.time(), o.order.split(",")
-    program = build(o.build.resolve())
+    start, modes, folder = time.time(), o.mode.split(","), o.build.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    plant(folder)
+    programs = build(folder, check_races=any("tsan" in mode for mode in modes))
+    if "races" in programs and not runs(programs["races"]):
+        programs["races"] = ["setarch", platform.machine(), "-R", *programs["races"]]  # some kernels' address layouts need it
+        if not runs(programs["races"]):
+            print("programs built with -fsanitize=thread do not run on this machine: mode tsan is left out")
+            modes = [mode for mode in modes if "tsan" not in mode]
     print(f"built in {time.time() - start:.0f} s")
-    for order in orders:
-        why = run(program, 0, order, [])
+    for mode in modes:
+        why = run(programs, 0, mode, [])
         if why:
-            sys.exit(f"mutants.py: the kernels as they are fail, threads in order {order}: {why}")
-    missed = 0
+            sys.exit(f"mutants.py: the kernels as they are fail in mode {mode}: {why}")
+        print(f"the kernels as they are pass in mode {mode}, {time.time() - start:.0f} s", flush=True)
+    tried = missed = 0
     for number, (what, file, _, _, families) in enumerate(MUTANTS, 1):
-        for order in orders:
-            why = run(program, number, order, families.split())
+        if o.only not in what and o.only not in file:
+            continue
+        for mode in modes:
+            why = run(programs, number, mode, families.split())
             if why:
                 break
+        tried += 1
         missed += not why
-        print(f"{number:2} {'caught' if why else 'MISSED'}  {file:14} {what}: {order + ': ' + why if why else 'passes in every order'}",
+        print(f"{number:2} {'caught' if why else 'MISSED'}  {file:14} {what}: {mode + ': ' + why if why else 'passes in every mode'}",
               flush=True)
-    print(f"{len(MUTANTS)} mutants, {missed} missed, {time.time() - start:.0f} s")
+    print(f"{tried} mutants, {missed} missed, {time.time() - start:.0f} s")
     return missed > 0
 
 

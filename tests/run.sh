@@ -5,8 +5,8 @@
 #
 # Without options: everything for this machine's processor, the programs that use tmor from outside, the readers
 # under AddressSanitizer and UBSan (at most 20 minutes on 2 cores). --full adds clang, the SSE2 and AVX2 builds,
-# every test under ASan and UBSan, the threads under TSan, -ffast-math, nvcc, aarch64, and faults planted in the
-# CUDA kernels (at most 60 minutes).
+# every test and the emulated CUDA device under ASan and UBSan, the threads under TSan, -ffast-math, nvcc, aarch64,
+# and faults planted in the CUDA kernels (at most 60 minutes).
 # Debian packages that are missing are installed (as root or with sudo). What is built lies in build/native and
 # build/stages. The last thing printed is the summary of ctest; the exit status is 0 only if all passed.
 set -euo pipefail
@@ -50,7 +50,7 @@ fi
 # ---- Build, test, summary -------------------------------------------------------------------------------------
 
 stages="readers;emulated_cuda"
-if [ $full = 1 ]; then stages="emulated_cuda;clang;sse2;avx2;fast_math;asan;tsan;aarch64;nvcc;mutants"; fi
+if [ $full = 1 ]; then stages="emulated_cuda;emulated_sanitized;clang;sse2;avx2;fast_math;asan;tsan;aarch64;nvcc;mutants"; fi
 
 failed=0
 cmake -S . -B $build -G Ninja -DTMOR_WERROR=ON -DTMOR_STAGES="$stages"

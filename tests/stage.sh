@@ -42,6 +42,11 @@ sanitizer_runs() { # <sanitizer> [launcher]...
   return $result
 }
 
+# What must stand before a program built with this sanitizer for it to run here, if anything; fails when nothing helps.
+launcher_of() { # <sanitizer>
+  sanitizer_runs "$1" || { sanitizer_runs "$1" setarch "$(uname -m)" -R && echo "setarch $(uname -m) -R"; }
+}
+
 case $stage in
   readers | asan)
     sanitizer_runs address || skip "programs built with -fsanitize=address do not run on this machine"
@@ -51,14 +56,9 @@ case $stage in
     run
     ;;
   tsan)
-    launcher=
-    if ! sanitizer_runs thread; then
-      sanitizer_runs thread setarch "$(uname -m)" -R ||
-        skip "programs built with -fsanitize=thread do not run on this machine"
-      launcher="setarch;$(uname -m);-R"
-    fi
+    launcher=$(launcher_of thread) || skip "programs built with -fsanitize=thread do not run on this machine"
     configure "${sanitized[@]}" -DTMOR_SANITIZE=thread -DTMOR_ONLY_TESTS="$threaded" \
-      -DCMAKE_CROSSCOMPILING_EMULATOR="$launcher"
+      -DCMAKE_CROSSCOMPILING_EMULATOR="${launcher// /;}"
     compile
     TMOR_NUM_THREADS=4 run
     ;;
@@ -83,7 +83,8 @@ case $stage in
     run
     ;;
   emulated_cuda)
-    # Every row of the op table on the emulated GPU, with the threads of a block taking turns in three orders.
+    # Every row of the op table on the emulated GPU, with the threads of a block taking turns in three orders, and with
+    # streams that put off what they are given.
     configure "${light[@]}" -DTMOR_EMULATED_CUDA=ON -DTMOR_ONLY_TESTS="^cases |tmor/cuda/" -DTMOR_WERROR=ON
     compile
     for order in forward reverse random; do
@@ -93,6 +94,37 @@ case $stage in
         awk '{ run += $2; missing += $7; if (split($0, s, "yet there: ") > 1) names = names " " s[2] }
              END { print run " rows run on Cuda, " missing + 0 " not yet there" (names == "" ? "" : ":" names) }'
     done
+    echo "deferred streams"
+    TMOR_EMU_STREAMS=deferred run
+    ;;
+  emulated_sanitized)
+    # The emulated device and every family of kernels under ASan and UBSan; the device's race check, under TSan (that of
+    # the kernels is part of `mutants`). Nothing of tmor::compiled is needed, so that few files are compiled.
+    device=(unit/main.cpp unit/cuda_emu_test.cpp unit/cuda_emu_errors_test.cpp unit/cuda_streams_test.cpp unit/cuda_race_test.cpp)
+    sanitized_program() { # <name> <sanitizers> <sources>...
+      local folder=$build/$1 flags="-fsanitize=$2"
+      shift 2
+      mkdir -p "$folder"
+      rm -f "$folder"/*.o
+      printf '%s\n' "$@" | nice xargs -P "$jobs" -I{} bash -c "g++ -std=c++20 -O1 -g1 -march=native $flags \
+        -fno-sanitize-recover=undefined -DTMOR_CUDA_EMULATED -DDOCTEST_CONFIG_SUPER_FAST_ASSERTS -I '$root/include' \
+        -I '$root/tests' -c -x c++ '$root/tests/{}' -o '$folder/\$(basename {}).o'"
+      g++ "$flags" "$folder"/*.o -pthread -o "$folder/program"
+    }
+    if launcher=$(launcher_of address); then
+      sanitized_program device_asan address,undefined "${device[@]}"
+      $launcher "$build/device_asan/program" | sed 's/^/  /'
+      sanitized_program families_asan address,undefined cuda/main.cpp cuda/kernels.cu
+      TMOR_EMU_STREAMS=deferred $launcher "$build/families_asan/program" >"$build/log" || { cat "$build/log"; exit 1; }
+    else
+      echo "programs built with -fsanitize=address do not run on this machine"
+    fi
+    if launcher=$(launcher_of thread); then
+      sanitized_program device_tsan thread "${device[@]}"
+      $launcher "$build/device_tsan/program" | sed 's/^/  /'
+    else
+      echo "programs built with -fsanitize=thread do not run on this machine"
+    fi
     ;;
   aarch64)
     has aarch64-linux-gnu-g++ || skip "no aarch64-linux-gnu-g++"
