@@ -13,6 +13,7 @@ import argparse
 import os
 import pathlib
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -56,7 +57,7 @@ MUTANTS = [
     ("four at a time beyond the end", "pointwise.cuh", "if (<<at + 4 <= n>>)", "at <= n", "pointwise_dense"),
     ("gradient of the wrong operand", "pointwise.cuh", "static_cast<T>(d * r.d[<<I>>]);", "n_in - 1 - I", "pointwise_dense"),
     ("broadcast gradient of the first operand", "pointwise.cuh", "if (<<i == k>>) d = r.d[i];", "false", "pointwise"),
-    ("four at a time from any address", "pointwise.cuh", "((dense &= plan.stride[k][0] == 0 || <<cuda::fours(xs.data())>>, ++k), ...);", "true", "pointwise_dense streams"),
+    ("four at a time from any address", "pointwise.cuh", "return <<reinterpret_cast<std::uintptr_t>(p) % sizeof(Four<T>) == 0>>;", "true", "pointwise_dense"),
     ("blocks do each other's elements", "each.cuh", "for (Index i = thread_index(); i < n; i += <<thread_count()>>) body(i);", "Index{blockDim.x}", "pointwise_dense"),
     # Attention
     ("warp barrier before weights are read", "attention.cuh", "= weight;\n  <<__syncwarp();>>", "", "attention"),
@@ -157,8 +158,8 @@ def build(folder, check_races):
 def why_it_failed(done):
     """One line of what a program said."""
     if "ThreadSanitizer" in done.stderr:
-        places = [line.split()[2:4] for line in done.stderr.splitlines() if line.lstrip().startswith("#0 ")]
-        return "a race " + " and ".join(dict.fromkeys(pathlib.Path(p[-1]).name for p in places[:2]))
+        places = re.findall(r"#0 .*?/([\w.]+:\d+)", done.stderr)
+        return "a race at " + " and ".join(dict.fromkeys(places[:2]))
     wrong = [line for line in done.stdout.splitlines() if "too large" in line]
     lines = done.stderr.strip().splitlines() or wrong or [f"exit status {done.returncode}"]
     return " ".join(lines[0].split())
