@@ -98,8 +98,8 @@ case $stage in
     TMOR_EMU_STREAMS=deferred run
     ;;
   emulated_sanitized)
-    # The emulated device and every family of kernels under ASan and UBSan; the device's race check, under TSan (that of
-    # the kernels is part of `mutants`). Nothing of tmor::compiled is needed, so that few files are compiled.
+    # The tests of the emulated device under ASan and UBSan, and under TSan with its race check (that of the kernels is
+    # part of `mutants`). Nothing of tmor::compiled is needed, so that few files are compiled.
     device=(unit/main.cpp unit/cuda_emu_test.cpp unit/cuda_emu_errors_test.cpp unit/cuda_streams_test.cpp unit/cuda_race_test.cpp)
     sanitized_program() { # <name> <sanitizers> <sources>...
       local folder=$build/$1 flags="-fsanitize=$2"
@@ -108,14 +108,12 @@ case $stage in
       rm -f "$folder"/*.o
       printf '%s\n' "$@" | nice xargs -P "$jobs" -I{} bash -c "g++ -std=c++20 -O1 -g1 -march=native $flags \
         -fno-sanitize-recover=undefined -DTMOR_CUDA_EMULATED -DDOCTEST_CONFIG_SUPER_FAST_ASSERTS -I '$root/include' \
-        -I '$root/tests' -c -x c++ '$root/tests/{}' -o '$folder/\$(basename {}).o'"
+        -I '$root/tests' -c -x c++ '$root/tests/{}' -o '$folder'/\$(basename {}).o"
       g++ "$flags" "$folder"/*.o -pthread -o "$folder/program"
     }
     if launcher=$(launcher_of address); then
       sanitized_program device_asan address,undefined "${device[@]}"
       $launcher "$build/device_asan/program" | sed 's/^/  /'
-      sanitized_program families_asan address,undefined cuda/main.cpp cuda/kernels.cu
-      TMOR_EMU_STREAMS=deferred $launcher "$build/families_asan/program" >"$build/log" || { cat "$build/log"; exit 1; }
     else
       echo "programs built with -fsanitize=address do not run on this machine"
     fi
