@@ -3,8 +3,10 @@
 /// Our own matrix product on the GPU: C = A B in tiles of 64 x 64 that a block of 256 threads computes, four
 /// by four elements a thread, from slices of A and B in shared memory. What A and B are is a `load(batch,
 /// row, column)` of theirs, so that convolutions are products without copies. Long inner dimensions with few
-/// results are cut into parts, added up in order.
+/// results are cut into parts, added up in order. Products of tensors go to NVIDIA's library instead where it
+/// is to do them (cuda/cublas.hpp).
 
+#include "tmor/cuda/cublas.hpp"
 #include "tmor/cuda/each.cuh"
 
 TMOR_BEGIN
@@ -104,7 +106,7 @@ template <class T, bool kAlong> struct Matrix {
   const T* p;
   Index row, column;
   Nest<1> batch;
-  TMOR_HD T load(Index z, Index i, Index j) const {
+  TMOR_HD compute_t<T> load(Index z, Index i, Index j) const {
     Index at[1] = {};
     batch.add_offsets(z, at);
     return p[at[0] + i * row + j * column];
@@ -114,27 +116,29 @@ template <class T> struct PutStrided {
   T* p;
   Index row, column;
   Nest<1> batch;
-  T beta;  ///< of what was there
-  TMOR_HD void put(Index z, Index i, Index j, T v) const {
+  compute_t<T> beta;  ///< of what was there
+  TMOR_HD void put(Index z, Index i, Index j, compute_t<T> v) const {
     Index at[1] = {};
     batch.add_offsets(z, at);
     T& c = p[at[0] + i * row + j * column];
-    c = beta == T(0) ? v : v + beta * c;
+    c = beta == 0 ? v : v + beta * static_cast<compute_t<T>>(c);
   }
 };
 
 }  // namespace cuda
 
-/// C = A B + beta C over broadcast batches.
-template <class T>
-void run_matmul(Cuda, const Tensor<T, Cuda>& c, const Tensor<T, Cuda>& a, const Tensor<T, Cuda>& b,
-                std::type_identity_t<T> beta = 0) {
+/// C = A B + beta C over broadcast batches. Sums are in float for bf16 and f16, and C may be float then.
+template <class Tc, class T>
+void run_matmul(Cuda, const Tensor<Tc, Cuda>& c, const Tensor<T, Cuda>& a, const Tensor<T, Cuda>& b,
+                std::type_identity_t<compute_t<Tc>> beta = 0) {
+  using C = compute_t<T>;
+  if (cuda::library_product(c, a, b, beta)) return;
   const auto leading = [](const Shape& s) {
     Shape out;
     for (int d = 0; d + 2 < s.rank(); ++d) out.push_back(s[d]);
     return out;
   };
-  const auto batch = [&](const Tensor<T, Cuda>& t) {
+  const auto batch = [&](const auto& t) {
     LoopPlan plan(leading(c.shape()));
     plan.add(leading(t.shape()), leading(t.strides()));
     plan.merge();
@@ -142,13 +146,13 @@ void run_matmul(Cuda, const Tensor<T, Cuda>& c, const Tensor<T, Cuda>& a, const 
   };
   const Index m = c.size(-2), n = c.size(-1), k = a.size(-1);
   const cuda::GemmSize size(m * n == 0 ? 0 : c.numel() / (m * n), m, n, k);
-  const cuda::PutStrided<T> put{c.mutable_data(), c.stride(-2), c.stride(-1), batch(c), beta};
+  const cuda::PutStrided<Tc> put{c.mutable_data(), c.stride(-2), c.stride(-1), batch(c), beta};
   const auto with_b = [&](const auto& left) {
     if (b.stride(-1) == 1) {
-      cuda::gemm<T>("matmul", left, cuda::Matrix<T, true>{b.data(), b.stride(-2), b.stride(-1), batch(b)},
+      cuda::gemm<C>("matmul", left, cuda::Matrix<T, true>{b.data(), b.stride(-2), b.stride(-1), batch(b)},
                     put, size);
     } else {
-      cuda::gemm<T>("matmul", left, cuda::Matrix<T, false>{b.data(), b.stride(-2), b.stride(-1), batch(b)},
+      cuda::gemm<C>("matmul", left, cuda::Matrix<T, false>{b.data(), b.stride(-2), b.stride(-1), batch(b)},
                     put, size);
     }
   };
@@ -157,6 +161,26 @@ void run_matmul(Cuda, const Tensor<T, Cuda>& c, const Tensor<T, Cuda>& a, const 
   } else {
     with_b(cuda::Matrix<T, false>{a.data(), a.stride(-2), a.stride(-1), batch(a)});
   }
+}
+
+/// y (rows, out) = act(x (rows, in) wt (in, out) + bias) in one pass, where the library can: else false, and
+/// nothing has happened. `Act` is Activation, which is no business of this layer.
+template <class T, class Act>
+bool run_linear_at_once(Cuda, const Tensor<T, Cuda>& y, const Tensor<T, Cuda>& x, const Tensor<T, Cuda>& wt,
+                        const T* bias, Act act) {
+  unsigned epilogue = bias ? CublasApi::bias : 0u;
+  if (act == Act::relu) {
+    epilogue |= CublasApi::relu;
+  } else if (act == Act::gelu_tanh) {
+    epilogue |= CublasApi::gelu;
+  } else if (act != Act::none) {
+    return false;
+  }
+  // The library reads a bias 16 bytes at a time, and knows epilogues of dense results of these types.
+  if (epilogue == 0 || std::is_same_v<T, double> || reinterpret_cast<std::uintptr_t>(bias) % 16 != 0 ||
+      !y.is_contiguous())
+    return false;
+  return cuda::library_product(y, x, wt, 0, epilogue, bias);
 }
 
 TMOR_END

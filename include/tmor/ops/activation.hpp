@@ -118,11 +118,21 @@ struct Nothing {
 };
 }  // namespace fn
 
-/// The same on a GPU: a product, and a pass over it for bias and activation.
+/// The same on a GPU: at once where its library can, else a product, and a pass over it for bias and
+/// activation.
 template <class T, class Device>
 requires(!Device::host_memory) void run_linear(Device, const Tensor<T, Device>& y, const Tensor<T, Device>& x,
                                                const Tensor<T, Device>& wt, const T* bias, Activation act) {
-  run_matmul(Device{}, y, x, wt);
+  using C = compute_t<T>;
+  if (run_linear_at_once(Device{}, y, x, wt, bias, act)) return;
+  if (!bias && act == Activation::none) return run_matmul(Device{}, y, x, wt);
+  Tensor<C, Device> product;  // rounded to T only at the end
+  if constexpr (std::is_same_v<T, C>) {
+    product = y;
+  } else {
+    product = Tensor<C, Device>::empty(y.shape());
+  }
+  run_matmul(Device{}, product, x, wt);
   Tensor<T, Device> b;
   if (bias) {  // as a tensor of memory it does not own
     auto body = make_ref<detail::TensorBody>();
@@ -135,15 +145,14 @@ requires(!Device::host_memory) void run_linear(Device, const Tensor<T, Device>& 
   }
   const auto apply = [&](auto f) {
     if (bias) {
-      run_pointwise<T>(Device{}, fn::AfterBias<decltype(f)>{f}, y, y, b);
+      run_pointwise<C>(Device{}, fn::AfterBias<decltype(f)>{f}, y, product, b);
     } else {
-      run_pointwise<T>(Device{}, f, y, y);
+      run_pointwise<C>(Device{}, f, y, product);
     }
   };
   switch (act) {
     case Activation::none:
-      if (bias) apply(fn::Nothing{});
-      return;
+      return apply(fn::Nothing{});
     case Activation::relu:
       return apply(fn::Relu{});
     case Activation::gelu:

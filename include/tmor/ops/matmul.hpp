@@ -1,9 +1,11 @@
 #pragma once
 /// @file matmul.hpp
 /// Matrix products: `matmul` of (broadcast) batches, and `linear` with bias and activation in the same pass.
-/// Transposed and sliced views are read where they lie.
+/// Transposed and sliced views are read where they lie. `set_matmul_precision` (core/matmul_precision.hpp)
+/// lets products on a GPU be less exact and faster.
 
 #include "tmor/core/flops.hpp"
+#include "tmor/core/matmul_precision.hpp"
 #include "tmor/cpu/matmul.hpp"
 #include "tmor/ops/activation.hpp"
 #include "tmor/ops/elementwise.hpp"
@@ -21,10 +23,10 @@ template <class T, class Device> Tensor<T, Device> swap_last_two(const Tensor<T,
   return x.as_strided(s, st, 0);
 }
 
-/// Product without tape; storage-only types are multiplied in float.
+/// Product without tape; storage-only types are multiplied in float, which GPUs do as they read them.
 template <class T, class Device>
 Tensor<T, Device> matmul_values(const Tensor<T, Device>& a, const Tensor<T, Device>& b) {
-  if constexpr (!std::is_same_v<T, compute_t<T>>) {
+  if constexpr (Device::host_memory && !std::is_same_v<T, compute_t<T>>) {
     return to<T>(matmul_values(to<compute_t<T>>(a), to<compute_t<T>>(b)));
   } else {
     Shape batch_a = a.shape(), batch_b = b.shape();
@@ -91,7 +93,7 @@ Tensor<T, Device> linear(const Tensor<T, Device>& x, const Tensor<T, Device>& w,
   const bool tape = needs_grad(x, w, b);
   // An activation whose derivative needs its input is an operation of its own while training.
   if (tape && act != Activation::none && act != Activation::relu) return activate(linear(x, w, b), act);
-  if constexpr (!std::is_same_v<T, compute_t<T>>) {
+  if constexpr (Device::host_memory && !std::is_same_v<T, compute_t<T>>) {
     using C = compute_t<T>;
     return to<T>(linear(to<C>(x), to<C>(w), b.defined() ? to<C>(b) : Tensor<C, Device>(), act));
   } else {
