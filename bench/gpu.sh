@@ -102,6 +102,7 @@ step() { # <name> <seconds> <command>...
   [ $code = 0 ] || { status=1; tail -3 "$out/$name.txt" "$out/$name.err"; }
 }
 step families 60 "$out/families"
+step own_products 30 env TMOR_CUDA_GEMM=own "$out/families" matmul matmul_long linear linear_bf16
 step training 60 "$out/training"
 if command -v compute-sanitizer >/dev/null; then
   for tool in memcheck racecheck initcheck synccheck; do

@@ -20,6 +20,7 @@ struct Family {
   std::string name;
   std::vector<Shape> shapes;
   std::function<Numbers(const std::vector<std::vector<float>>& inputs)> run;
+  double tolerance;  ///< between devices, relative to max(1, |value|)
 };
 
 /// 2 a + 3 b; streams.cuh has the GPU's, on two streams.
@@ -33,8 +34,9 @@ template <class D> class Families {
 
   static std::vector<Family> all() {
     std::vector<Family> f;
-    const auto add = [&f](const char* name, std::vector<Shape> shapes, auto op) {
-      f.push_back({name, shapes, [shapes, op](const auto& inputs) { return run(op, shapes, inputs); }});
+    const auto add = [&f](const char* name, std::vector<Shape> shapes, auto op, double tolerance = 1e-4) {
+      f.push_back(
+          {name, shapes, [shapes, op](const auto& inputs) { return run(op, shapes, inputs); }, tolerance});
     };
     add("pointwise", {{7, 37}, {37}}, [](const In& x) { return gelu(x[0] * x[1]) + exp(x[0]); });
     add("pointwise_dense", {{1027}, {1027}}, [](const In& x) { return sigmoid(x[0]) * tanh(x[1]); });
@@ -57,6 +59,12 @@ template <class D> class Families {
         [](const In& x) { return matmul(x[0], transpose(x[1])) * 0.1; });
     add("linear", {{70, 50}, {40, 50}, {40}},
         [](const In& x) { return linear(x[0], x[1], x[2], Activation::relu); });
+    add(
+        "linear_bf16", {{70, 50}, {40, 50}, {40}},
+        [](const In& x) {
+          return to<float>(linear(to<bf16>(x[0]), to<bf16>(x[1]), to<bf16>(x[2]), Activation::relu));
+        },
+        2e-2);
     add("conv_time", {{2, 9, 5, 7}, {5, 7, 12}, {12}},
         [](const In& x) { return conv_time(x[0], x[1], {.stride = 2, .pad = 2}, x[2]); });
     add("conv2d", {{2, 9, 8, 6}, {3, 3, 3, 8}},
@@ -124,9 +132,8 @@ template <class D> class Families {
       for (std::size_t i = 0; i < 40; ++i) out = out + sum(params[i].tensor.detach());
       return out;
     });
-    add("streams", {{37}, {37}}, [](const In& x) {
-      return x[0] * x[1] + TwoStreams<D>::run(x[0].detach() + 1, x[1].detach() - 1);
-    });
+    add("streams", {{37}, {37}},
+        [](const In& x) { return x[0] * x[1] + TwoStreams<D>::run(x[0].detach() + 1, x[1].detach() - 1); });
     return f;
   }
 

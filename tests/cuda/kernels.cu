@@ -2,6 +2,9 @@
 #include "families.hpp"
 #include "streams.cuh"
 #include "tmor/cuda/cuda.cuh"
+#ifdef __CUDACC__
+#include "declarations.hpp"
+#endif
 
 std::vector<families::Family> families::cuda_families() {
   cuda_api();

@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
           const double w = static_cast<double>(want[k][i]), d = std::fabs(static_cast<double>(got[k][i]) - w);
           worst = std::isfinite(d) ? std::fmax(worst, d / std::fmax(1.0, std::fabs(w))) : INFINITY;
         }
-      const bool good = worst <= 1e-4;
+      const bool good = worst <= cpu[f].tolerance;
       failures += !good;
       std::printf("%-16s worst difference %.1e%s\n", cpu[f].name.c_str(), worst, good ? "" : ": too large");
     }
