@@ -35,7 +35,8 @@ struct Cublas {
 #ifndef TMOR_CUDA_EMULATED
 inline void load_cublas_api(Cublas& c) {
   void* library = nullptr;
-  for (const char* name : {"libcublasLt.so", "libcublasLt.so.13", "libcublasLt.so.12"})
+  for (const char* name :
+       {"libcublasLt.so", "libcublasLt.so.13", "libcublasLt.so.12", "/usr/local/cuda/lib64/libcublasLt.so"})
     if ((library = dlopen(name, RTLD_NOW | RTLD_LOCAL))) break;
   if (!library) {
     c.missing = "there is no libcublasLt.so";
