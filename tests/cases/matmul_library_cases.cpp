@@ -1,18 +1,7 @@
-// The rows of matmul and linear once more, on `Cuda` by NVIDIA's library, whose emulation checks what it is
-// given; with buffers that start where the library wants a bias to.
+// The rows of matmul and linear once more, with products by NVIDIA's library, emulated.
 #ifdef TMOR_CUDA_EMULATED
+#include "library_products.hpp"
 #include "matmul_cases.cpp"
 
-namespace {
-[[maybe_unused]] const bool chosen = [] {
-  tmor::emu::DeviceMemory::instance().aligned = true;
-  tmor::set_cuda_gemm(tmor::CudaGemm::library);
-  return true;
-}();
-}  // namespace
-
-TEST_CASE("the rows above were products by the library") {
-  CHECK(tmor::cuda_gemm() == tmor::CudaGemm::library);
-  CHECK(tmor::cuda::LibraryPlans::instance().size() > 50);
-}
+TEST_CASE("rows above were products by the library") { check_library_products(50); }
 #endif

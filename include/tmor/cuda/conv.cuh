@@ -1,7 +1,9 @@
 #pragma once
 /// @file conv.cuh
 /// Convolutions and joint mixing on the GPU as products (cuda/gemm.cuh) whose operands are read where they
-/// lie: a convolution over time is one over images of width V with kernels k x 1.
+/// lie: a convolution over time is one over images of width V with kernels k x 1. What is a product of dense
+/// matrices, as convolutions by one tap and the channels' part of joint mixing are, may be NVIDIA's
+/// library's.
 
 #include "tmor/core/tensor.hpp"
 #include "tmor/cuda/gemm.cuh"
@@ -17,6 +19,8 @@ struct ConvSize {
 
   Index pixels() const { return n * oh * ow; }
   TMOR_HD Index patch() const { return kh * kw * c_in; }
+  /// Is it the product of all pixels with one matrix?
+  bool is_product() const { return kh * kw * groups * stride_h * stride_w == 1 && pad_h == 0 && pad_w == 0; }
 };
 
 /// Patches of the input as a matrix (output pixels, taps and channels), or its transpose.
@@ -75,16 +79,68 @@ template <class T> struct GroupRows {
   }
 };
 
+/// A dense matrix (rows, columns), read as it is or transposed.
+template <class T, bool kTransposed> struct Dense {
+  static constexpr bool along_k = !kTransposed, along_n = !kTransposed;
+  const T* p;
+  Index columns;  ///< of the matrix in memory
+  TMOR_HD T load(Index, Index i, Index j) const { return p[kTransposed ? j * columns + i : i * columns + j]; }
+
+  /// The same memory as a tensor of those sizes, which does not own it.
+  Tensor<T, Cuda> tensor(Index rows, Index cols) const {
+    auto body = make_ref<tmor::detail::TensorBody>();
+    body->shape = {rows, cols};
+    body->strides = kTransposed ? Shape{1, columns} : Shape{columns, 1};
+    body->storage =
+        make_ref<Storage>(const_cast<T*>(p), static_cast<std::size_t>(rows * cols) * sizeof(T), nullptr);
+    body->dtype = dtype_of<T>;
+    return Tensor<T, Cuda>(std::move(body));
+  }
+};
+/// y += bias, which repeats every `period` elements.
+template <class T> struct AddRepeated {
+  T* y;
+  const T* bias;
+  Index period;
+  TMOR_HD void operator()(Index i) const { y[i] += bias[i % period]; }
+};
+/// c (m, n) = a (m, k) b (k, n) + bias (`bias_rows`, n), repeated, or nothing for null.
+template <class T, bool kA, bool kB>
+void product(const char* name, T* c, const Dense<T, kA>& a, const Dense<T, kB>& b, Index m, Index n, Index k,
+             const T* bias = nullptr, Index bias_rows = 1) {
+  if (cuda_gemm() == CudaGemm::library && m * n * k > 0) {
+    const auto tc = Dense<T, false>{c, n}.tensor(m, n);
+    const auto ta = a.tensor(m, k), tb = b.tensor(k, n);
+    if (bias && bias_rows == 1 && library_bias(bias) &&
+        library_product(tc, ta, tb, T(0), CublasApi::bias, bias))
+      return;
+    if (library_product(tc, ta, tb)) {
+      if (bias) for_each(name, m * n, AddRepeated<T>{c, bias, bias_rows * n});
+      return;
+    }
+  }
+  gemm<T>(name, a, b, GroupRows<T>{c, 1, n, bias, bias_rows}, GemmSize(1, m, n, k));
+}
+
 template <class T> void conv(const ConvSize& s, const T* x, const T* w, const T* bias, T* y) {
+  if (s.is_product())
+    return product("conv", y, Dense<T, false>{x, s.c_in}, Dense<T, false>{w, s.c_out}, s.pixels(), s.c_out,
+                   s.c_in, bias);
   gemm<T>("conv", Patches<T, false>{x, s}, Kernel<T, false>{w, s},
           GroupRows<T>{y, s.groups, s.c_out, bias, 1}, GemmSize(s.groups, s.pixels(), s.c_out, s.patch()));
 }
 template <class T> void conv_grad_input(const ConvSize& s, const T* dy, const T* w, T* dx) {
+  if (s.is_product())
+    return product("conv grad input", dx, Dense<T, false>{dy, s.c_out}, Dense<T, true>{w, s.c_out},
+                   s.pixels(), s.c_in, s.c_out);
   gemm<T>("conv grad input", BackPatches<T>{dy, s}, Kernel<T, true>{w, s},
           GroupRows<T>{dx, s.groups, s.c_in, nullptr, 1},
           GemmSize(s.groups, s.n * s.h * s.w, s.c_in, s.kh * s.kw * s.c_out));
 }
 template <class T> void conv_grad_weight(const ConvSize& s, const T* x, const T* dy, T* dw) {
+  if (s.is_product())
+    return product("conv grad weight", dw, Dense<T, true>{x, s.c_in}, Dense<T, false>{dy, s.c_out}, s.c_in,
+                   s.c_out, s.pixels());
   gemm<T>("conv grad weight", Patches<T, true>{x, s},
           GroupRows<T>{const_cast<T*>(dy), s.groups, s.c_out, nullptr, 1},
           GroupRows<T>{dw, s.groups, s.c_out, nullptr, 1},
@@ -179,13 +235,6 @@ template <class T> struct PutMixGrad {
   MixSize s;
   TMOR_HD void put(Index z, Index v, Index j, T value) const { dx[s.x_at(z, j, v)] = value; }
 };
-/// A dense matrix (rows, columns), read as it is or transposed.
-template <class T, bool kTransposed> struct Dense {
-  static constexpr bool along_k = !kTransposed, along_n = !kTransposed;
-  const T* p;
-  Index columns;  ///< of the matrix in memory
-  TMOR_HD T load(Index, Index i, Index j) const { return p[kTransposed ? j * columns + i : i * columns + j]; }
-};
 
 template <class Args> MixSize mix_size(const Args& p) {
   return {p.n, p.t, p.v, p.w, p.heads, p.c_in, p.a_sample};
@@ -238,10 +287,9 @@ void run_joint_mix(Cuda, const Args& p, const Tensor<T, Cuda>& weight, const T* 
                    const Tensor<T, Cuda>& y) {
   const cuda::MixSize s = cuda::mix_size(p);
   const auto u = cuda::mix<T>(p);
-  cuda::gemm<T>("joint mix", cuda::Dense<T, false>{static_cast<const T*>(u->data()), s.mixed()},
-                cuda::Dense<T, false>{weight.data(), p.c_out},
-                cuda::GroupRows<T>{y.mutable_data(), 1, p.c_out, bias, s.w},
-                cuda::GemmSize(1, s.n * s.t * s.w, p.c_out, s.mixed()));
+  cuda::product(
+      "joint mix", y.mutable_data(), cuda::Dense<T, false>{static_cast<const T*>(u->data()), s.mixed()},
+      cuda::Dense<T, false>{weight.data(), p.c_out}, s.n * s.t * s.w, p.c_out, s.mixed(), bias, s.w);
 }
 /// Gradients that are null are not wanted.
 template <class Args, class T>
@@ -250,16 +298,15 @@ void run_joint_mix_backward(Cuda, const Args& p, const Tensor<T, Cuda>& dy, T* d
   const Index rows = s.n * s.t * s.w;
   if (dw) {
     const auto u = cuda::mix<T>(p);
-    cuda::gemm<T>("joint mix grad weight", cuda::Dense<T, true>{static_cast<const T*>(u->data()), s.mixed()},
-                  cuda::Dense<T, false>{dy.data(), p.c_out}, cuda::PutDense<T>{dw, s.mixed(), p.c_out},
-                  cuda::GemmSize(1, s.mixed(), p.c_out, rows));
+    cuda::product("joint mix grad weight", dw,
+                  cuda::Dense<T, true>{static_cast<const T*>(u->data()), s.mixed()},
+                  cuda::Dense<T, false>{dy.data(), p.c_out}, s.mixed(), p.c_out, rows);
   }
   if (!dx && !da) return;
   const auto du = Cuda::allocate(static_cast<std::size_t>(rows * s.mixed()) * sizeof(T));
   T* const u = static_cast<T*>(du->data());
-  cuda::gemm<T>("joint mix grad mixed", cuda::Dense<T, false>{dy.data(), p.c_out},
-                cuda::Dense<T, true>{p.weight, p.c_out}, cuda::PutDense<T>{u, rows, s.mixed()},
-                cuda::GemmSize(1, rows, s.mixed(), p.c_out));
+  cuda::product("joint mix grad mixed", u, cuda::Dense<T, false>{dy.data(), p.c_out},
+                cuda::Dense<T, true>{p.weight, p.c_out}, rows, s.mixed(), p.c_out);
   if (dx)
     cuda::gemm<T>("joint mix grad input", cuda::MixBack<T>{p.a, s}, cuda::MixedRows<T>{u, s},
                   cuda::PutMixGrad<T>{dx, s}, cuda::GemmSize(s.n, s.v, s.t * s.c, s.heads * s.w));

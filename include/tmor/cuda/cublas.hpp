@@ -260,6 +260,11 @@ inline bool library_layout(Index rows, Index columns, Index row, Index column, b
   return ld >= inner;
 }
 
+/// Can the library add this bias to a product? It reads 16 bytes at a time, and has no epilogues in double.
+template <class T> bool library_bias(const T* bias) {
+  return !std::is_same_v<T, double> && reinterpret_cast<std::uintptr_t>(bias) % 16 == 0;
+}
+
 /// C = epilogue(A B + beta C) by the library, when it is the one to do it and can: else false, and nothing
 /// has happened. Batches broadcast. `bias` has an element for each column of C.
 template <class Tc, class T>

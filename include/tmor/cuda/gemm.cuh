@@ -176,10 +176,8 @@ bool run_linear_at_once(Cuda, const Tensor<T, Cuda>& y, const Tensor<T, Cuda>& x
   } else if (act != Act::none) {
     return false;
   }
-  // The library reads a bias 16 bytes at a time, and knows epilogues of dense results of these types.
-  if (epilogue == 0 || std::is_same_v<T, double> || reinterpret_cast<std::uintptr_t>(bias) % 16 != 0 ||
-      !y.is_contiguous())
-    return false;
+  // Older versions forgot the bias where the rows of a result had gaps between them.
+  if (epilogue == 0 || !cuda::library_bias(bias) || !y.is_contiguous()) return false;
   return cuda::library_product(y, x, wt, 0, epilogue, bias);
 }
 
