@@ -122,6 +122,33 @@ TEST_CASE("wide channels, several blocks, power-of-two rows") {
   check<float>({.n = 3, .t = 8, .v = 2, .c_in = 40, .c_out = 256, .taps = 3, .dilation = 2, .pad = 2});
 }
 
+TEST_CASE_TEMPLATE("pairs of frames and three taps at a time", T, float, double) {
+  for (Index taps : {3, 6, 9}) {
+    for (Index pad : {0, 1, 4, 11}) {
+      for (Index t : {9, 16, 21}) {
+        const ConvTime s{.n = 2, .t = t, .v = 3, .c_in = 33, .c_out = 32, .taps = taps, .pad = pad};
+        if (t + 2 * pad < taps) continue;
+        check<T>(s);
+      }
+    }
+  }
+  const ConvTime s{.n = 1, .t = 31, .v = 3, .c_in = 40, .c_out = 32, .taps = 9, .pad = 4};
+  REQUIRE(cpu::detail::paired_pays(cpu::detail::paired(s), 1, 1));
+  auto sequence = s;
+  sequence.v = 1;
+  CHECK_FALSE(cpu::detail::paired_pays(cpu::detail::paired(sequence), 1, 1));
+  const auto x = numbers<T>(s.t * s.v * s.c_in, 1), w = numbers<T>(s.taps * s.c_in * s.c_out, 2);
+  std::vector<T> y(static_cast<std::size_t>(s.t * s.v * s.c_out)), again = y, seen = y;
+  cpu::conv_time(s, x.data(), w.data(), y.data());
+  const cpu::PackedTaps<T> packed(s, w.data());
+  cpu::conv_time(s, x.data(), w.data(), again.data(), {}, &packed);
+  CHECK(std::memcmp(y.data(), again.data(), y.size() * sizeof(T)) == 0);
+  cpu::conv_time(s, x.data(), w.data(), again.data(), [&](T* c, Index row, Index col, Index count) {
+    for (Index j = 0; j < count; ++j) seen[static_cast<std::size_t>(row * s.c_out + col + j)] += c[j];
+  });
+  CHECK(std::memcmp(y.data(), seen.data(), y.size() * sizeof(T)) == 0);
+}
+
 TEST_CASE("empty sizes give zeros or nothing") {
   check<float>({.n = 0, .t = 4, .v = 3, .c_in = 2, .c_out = 2, .taps = 3, .pad = 1});
   check<float>({.n = 2, .t = 4, .v = 0, .c_in = 2, .c_out = 2, .taps = 3, .pad = 1});

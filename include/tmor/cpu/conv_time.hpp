@@ -7,9 +7,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <vector>
 
-#include "tmor/cpu/packed.hpp"
+#include "tmor/cpu/conv_time_pairs.hpp"
 
 TMOR_BEGIN
 
@@ -38,6 +39,8 @@ struct ConvTime {
 
 namespace detail {
 
+inline PairedConv paired(const ConvTime& s) { return {s.n, s.t, s.v, s.c_in, s.c_out, s.taps, s.pad}; }
+
 /// Copies `count` frames of `v` rows of `c` numbers from a clip of `t` frames: first, first + step, ...;
 /// zeros outside the clip. Rows land `out_row` apart.
 template <class T>
@@ -55,24 +58,6 @@ void gather_frames(const T* clip, Index t, Index v, Index c, Index first, Index 
       }
     }
   }
-}
-
-/// Rows a power of two apart share few sets of the first cache: then 16 more in between.
-template <class T> Index padded_row(Index c) {
-  return c * static_cast<Index>(sizeof(T)) % 1024 == 0 ? c + 16 : c;
-}
-
-/// A number of frames of about `rows` rows, such that `frames` fall into nearly equal blocks.
-inline Index block_of_rows(Index frames, Index v, Index rows) {
-  const Index most = std::max(Index{1}, rows / std::max(v, Index{1}));
-  const Index blocks = (frames + most - 1) / most;
-  return (frames + blocks - 1) / blocks;
-}
-
-/// Frames of output a task computes: some 400 rows, but fewer when there would be less than about 16 tasks.
-inline Index block_frames(Index clips, Index frames, Index v) {
-  const Index fair = std::max(Index{4}, (frames * clips + 15) / 16);
-  return block_of_rows(frames, v, std::min(Index{400}, fair * v));
 }
 
 /// Frames [first, end) of a block whose tap reads a frame of the clip, not its zero padding.
@@ -148,14 +133,44 @@ Panels<T> pack_taps(const T* w, Index k, Index n, Index row, Index col, const st
 
 }  // namespace detail
 
+/// The weights of a convolution, packed once for many inputs of the same number of frames.
+template <class T> class PackedTaps final : public Derived {
+ public:
+  PackedTaps(const ConvTime& s, const T* w) {
+    const auto p = detail::paired(s);
+    if (detail::paired_pays(p, s.stride, s.dilation)) {
+      memory_ = Cpu::allocate(static_cast<std::size_t>(detail::PairedWeights<T>::packed_size(p)) * sizeof(T));
+      pairs.emplace(p, w, false, static_cast<T*>(memory_->data()));
+    } else {
+      taps = make_ref<PackedB<T>>(s.c_in, s.c_out, w, s.c_out, Index{1}, s.taps, s.c_in * s.c_out);
+    }
+  }
+  std::optional<detail::PairedWeights<T>> pairs;  ///< where it pays (cpu/conv_time_pairs.hpp)
+  Ref<PackedB<T>> taps;                           ///< else: a segment a tap
+
+ private:
+  Ref<Storage> memory_;
+};
+/// `PackedTaps` of `w`, kept with its memory until its contents change.
+template <class T> Ref<PackedTaps<T>> kept_taps(const ConvTime& s, const Tensor<T, Cpu>& w) {
+  const bool pays = detail::paired_pays(detail::paired(s), s.stride, s.dilation);
+  return kept<PackedTaps<T>>(w, {w.body().offset, s.c_in, s.c_out, s.taps, pays, 0, 0, 1},
+                             [&] { return make_ref<PackedTaps<T>>(s, w.data()); });
+}
+
 /// y = the convolution of x with w (see ConvTime). `hook` as for `gemm`: its row counts all of (n, t_out,
-/// v). `packed`: w as `PackedB` of a segment a tap, or null.
+/// v). `packed`: those of w for these sizes, or null.
 template <class T>
 void conv_time(const ConvTime& s, const T* x, const T* w, T* y,
-               const std::type_identity_t<RowHook<T>>& hook = {}, const PackedB<T>* packed = nullptr) {
+               const std::type_identity_t<RowHook<T>>& hook = {}, const PackedTaps<T>* packed = nullptr) {
   s.check();
   const Index t_out = s.t_out(), rows = t_out * s.v;
   if (s.n == 0 || rows == 0 || s.c_out == 0) return;
+  if (const auto p = detail::paired(s); detail::paired_pays(p, s.stride, s.dilation)) {
+    if (packed) return detail::conv_pairs(p, x, *packed->pairs, y, T(0), hook);
+    T* memory = scratch<T>(Scratch::pack_b, detail::PairedWeights<T>::packed_size(p));
+    return detail::conv_pairs(p, x, detail::PairedWeights<T>(p, w, false, memory), y, T(0), hook);
+  }
   const Index block = detail::block_frames(s.n, t_out, s.v), blocks = (t_out + block - 1) / block;
   const detail::ShiftedFrames<T> shifted(s, block);
   std::vector<Index> taps_w;
@@ -170,7 +185,7 @@ void conv_time(const ConvTime& s, const T* x, const T* w, T* y,
     return detail::gemm_no_terms(g, hook);
   }
   const Panels<T> panels =
-      packed ? packed->panels() : detail::pack_taps(w, s.c_in, s.c_out, s.c_out, Index{1}, taps_w);
+      packed ? packed->taps->panels() : detail::pack_taps(w, s.c_in, s.c_out, s.c_out, Index{1}, taps_w);
   parallel_for(s.n * blocks, 1, [&](Index task, Index) {
     const Index clip = task / blocks, t0 = task % blocks * block, t1 = std::min(t0 + block, t_out);
     const Index first_row = (clip * t_out + t0) * s.v;
@@ -192,6 +207,11 @@ void conv_time_grad_input(const ConvTime& s, const T* dy, const T* w, T* dx, T b
   s.check();
   const Index t_out = s.t_out();
   if (s.n == 0 || s.v == 0 || s.c_in == 0) return;
+  const detail::PairedConv p{s.n, t_out, s.v, s.c_out, s.c_in, s.taps, s.taps - 1 - s.pad};
+  if (p.pad >= 0 && detail::paired_pays(p, s.stride, s.dilation)) {
+    T* memory = scratch<T>(Scratch::pack_b, detail::PairedWeights<T>::packed_size(p));
+    return detail::conv_pairs(p, dy, detail::PairedWeights<T>(p, w, true, memory), dx, beta, {});
+  }
   const Index row = detail::padded_row<T>(s.c_out);
   // Frames whose padded number t + pad leaves the same remainder by the stride need the same taps: dx[stride
   // q + phase

@@ -17,7 +17,7 @@ TMOR_BEGIN
 namespace cpu {
 
 /// What a thread's scratch memory is for: uses that nest never share a buffer.
-enum class Scratch { pack_a, pack_b, partial, conv, mix, count };
+enum class Scratch { pack_a, pack_b, partial, conv, mix, taps, count };
 
 namespace detail {
 

@@ -42,18 +42,25 @@ template <class T> class PackedB final : public Derived {
   Ref<Storage> memory_;
 };
 
+/// What `make()` builds from the contents of `w`, kept with its memory under `key` until they change.
+template <class Made, class T, class F>
+Ref<Made> kept(const Tensor<T, Cpu>& w, const DerivedKey& key, F&& make) {
+  Storage& storage = *w.body().storage;
+  if (const auto have = storage.kept(key))
+    if (auto* made = dynamic_cast<Made*>(have.get())) return Ref<Made>(made);
+  const Ref<Made> made = make();
+  storage.keep(key, Ref<Derived>(made.get()));
+  return made;
+}
+
 /// The matrices that start at `w`'s first element (see PackedB), packed now or earlier; kept with `w`'s
 /// memory.
 template <class T>
 Ref<PackedB<T>> kept_packed(const Tensor<T, Cpu>& w, Index k, Index n, Index row, Index col,
                             Index segments = 1, Index segment_stride = 0) {
-  Storage& storage = *w.body().storage;
-  const DerivedKey key{w.body().offset, k, n, row, col, segments, segment_stride, 0};
-  if (const auto have = storage.kept(key))
-    if (auto* packed = dynamic_cast<PackedB<T>*>(have.get())) return Ref<PackedB<T>>(packed);
-  const auto made = make_ref<PackedB<T>>(k, n, w.data(), row, col, segments, segment_stride);
-  storage.keep(key, Ref<Derived>(made.get()));
-  return made;
+  return kept<PackedB<T>>(w, {w.body().offset, k, n, row, col, segments, segment_stride, 0}, [&] {
+    return make_ref<PackedB<T>>(k, n, w.data(), row, col, segments, segment_stride);
+  });
 }
 
 /// `gemm` with the B of `packed` in place of `g.b`, on the calling thread where the product is small. Throws

@@ -24,9 +24,8 @@ struct Conv2dOptions {
 template <class T>
 void run_conv_time(Cpu, const cpu::ConvTime& s, const Tensor<T, Cpu>& x, const Tensor<T, Cpu>& w,
                    const T* bias, const Tensor<T, Cpu>& y) {
-  Ref<cpu::PackedB<T>> packed;
-  if (!grad_enabled())
-    packed = cpu::kept_packed(w, s.c_in, s.c_out, s.c_out, Index{1}, s.taps, s.c_in * s.c_out);
+  Ref<cpu::PackedTaps<T>> packed;
+  if (!grad_enabled()) packed = cpu::kept_taps(s, w);
   if (bias) {
     cpu::conv_time(s, x.data(), w.data(), y.mutable_data(), cpu::AddBias<T>{bias}, packed.get());
   } else {
