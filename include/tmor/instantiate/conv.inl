@@ -1,6 +1,6 @@
 // Convolutions, for float and double. See core/config.hpp (TMOR_INSTANTIATE).
-TMOR_INSTANTIATE(void tmor::cpu::conv_time(const tmor::cpu::ConvTime&, const float*, const float*, float*, const tmor::cpu::RowHook<float>&, const tmor::cpu::PackedB<float>*))
-TMOR_INSTANTIATE(void tmor::cpu::conv_time(const tmor::cpu::ConvTime&, const double*, const double*, double*, const tmor::cpu::RowHook<double>&, const tmor::cpu::PackedB<double>*))
+TMOR_INSTANTIATE(void tmor::cpu::conv_time(const tmor::cpu::ConvTime&, const float*, const float*, float*, const tmor::cpu::RowHook<float>&, const tmor::cpu::PackedTaps<float>*))
+TMOR_INSTANTIATE(void tmor::cpu::conv_time(const tmor::cpu::ConvTime&, const double*, const double*, double*, const tmor::cpu::RowHook<double>&, const tmor::cpu::PackedTaps<double>*))
 TMOR_INSTANTIATE(void tmor::cpu::conv_time_grad_input(const tmor::cpu::ConvTime&, const float*, const float*, float*, float))
 TMOR_INSTANTIATE(void tmor::cpu::conv_time_grad_input(const tmor::cpu::ConvTime&, const double*, const double*, double*, double))
 TMOR_INSTANTIATE(void tmor::cpu::conv_time_grad_weight(const tmor::cpu::ConvTime&, const float*, const float*, float*, float))
