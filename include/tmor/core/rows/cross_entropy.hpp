@@ -31,8 +31,9 @@ template <class T> struct CrossEntropy {
     using C = Compute;
     using V = typename Team::V;
     const T* in = x + row * n;
-    const auto [top, sum] = max_and_sum(team, n, in);
-    const C low = math::log(sum), s = targets.smoothing, even = s / static_cast<C>(n);
+    const auto found = max_and_sum(team, n, in);
+    const C top = found.first, low = math::log(found.second);  // clang 14 captures no structured bindings
+    const C s = targets.smoothing, even = s / static_cast<C>(n);
     const V high(top);
     C total(1), l;  // l = low * total - sum(q (x - top))
     if (targets.classes) {
