@@ -133,10 +133,10 @@ TEST_CASE_TEMPLATE("pairs of frames and three taps at a time", T, float, double)
     }
   }
   const ConvTime s{.n = 1, .t = 31, .v = 3, .c_in = 40, .c_out = 32, .taps = 9, .pad = 4};
-  REQUIRE(cpu::detail::paired_pays(cpu::detail::paired(s), 1, 1));
+  REQUIRE(cpu::detail::in_pairs(s));
   auto sequence = s;
   sequence.v = 1;
-  CHECK_FALSE(cpu::detail::paired_pays(cpu::detail::paired(sequence), 1, 1));
+  CHECK_FALSE(cpu::detail::in_pairs(sequence));
   const auto x = numbers<T>(s.t * s.v * s.c_in, 1), w = numbers<T>(s.taps * s.c_in * s.c_out, 2);
   std::vector<T> y(static_cast<std::size_t>(s.t * s.v * s.c_out)), again = y, seen = y;
   cpu::conv_time(s, x.data(), w.data(), y.data());

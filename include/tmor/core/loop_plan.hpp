@@ -60,4 +60,31 @@ struct LoopPlan {
   }
 };
 
+/// All dimensions but the last two: those of a batch of matrices.
+inline Shape batch_dims(const Shape& s) {
+  Shape out;
+  for (int d = 0; d + 2 < s.rank(); ++d) out.push_back(s[d]);
+  return out;
+}
+
+/// The loops over the batch of C = A B, operands A, B and C in this order, for tensors (..., m, k), (..., k,
+/// n) and
+/// (..., m, n). One long product instead of many short ones, with more rows `m`, where B is shared and the
+/// rows of A and C follow on. The rank may be 0: one product.
+template <class TensorC, class TensorA, class TensorB>
+LoopPlan product_batch(const TensorC& c, const TensorA& a, const TensorB& b, Index& m) {
+  LoopPlan plan(batch_dims(c.shape()));
+  plan.add(batch_dims(a.shape()), batch_dims(a.strides()));
+  plan.add(batch_dims(b.shape()), batch_dims(b.strides()));
+  plan.add(batch_dims(c.shape()), batch_dims(c.strides()));
+  plan.merge();
+  const int last = plan.rank - 1;
+  if (plan.stride[1][last] == 0 && plan.stride[0][last] == m * a.stride(-2) &&
+      plan.stride[2][last] == m * c.stride(-2)) {
+    m *= plan.size[last];
+    --plan.rank;
+  }
+  return plan;
+}
+
 TMOR_END

@@ -39,7 +39,12 @@ struct ConvTime {
 
 namespace detail {
 
-inline PairedConv paired(const ConvTime& s) { return {s.n, s.t, s.v, s.c_in, s.c_out, s.taps, s.pad}; }
+/// By pairs of frames, where that can be done and pays.
+inline std::optional<PairedConv> in_pairs(const ConvTime& s) {
+  const PairedConv p{s.n, s.t, s.v, s.c_in, s.c_out, s.taps, s.pad};
+  if (s.stride == 1 && s.dilation == 1 && s.pad >= 0 && pays(p)) return p;
+  return {};
+}
 
 /// Copies `count` frames of `v` rows of `c` numbers from a clip of `t` frames: first, first + step, ...;
 /// zeros outside the clip. Rows land `out_row` apart.
@@ -137,10 +142,10 @@ Panels<T> pack_taps(const T* w, Index k, Index n, Index row, Index col, const st
 template <class T> class PackedTaps final : public Derived {
  public:
   PackedTaps(const ConvTime& s, const T* w) {
-    const auto p = detail::paired(s);
-    if (detail::paired_pays(p, s.stride, s.dilation)) {
-      memory_ = Cpu::allocate(static_cast<std::size_t>(detail::PairedWeights<T>::packed_size(p)) * sizeof(T));
-      pairs.emplace(p, w, false, static_cast<T*>(memory_->data()));
+    if (const auto p = detail::in_pairs(s)) {
+      memory_ =
+          Cpu::allocate(static_cast<std::size_t>(detail::PairedWeights<T>::packed_size(*p)) * sizeof(T));
+      pairs.emplace(*p, w, false, static_cast<T*>(memory_->data()));
     } else {
       taps = make_ref<PackedB<T>>(s.c_in, s.c_out, w, s.c_out, Index{1}, s.taps, s.c_in * s.c_out);
     }
@@ -153,8 +158,8 @@ template <class T> class PackedTaps final : public Derived {
 };
 /// `PackedTaps` of `w`, kept with its memory until its contents change.
 template <class T> Ref<PackedTaps<T>> kept_taps(const ConvTime& s, const Tensor<T, Cpu>& w) {
-  const bool pays = detail::paired_pays(detail::paired(s), s.stride, s.dilation);
-  return kept<PackedTaps<T>>(w, {w.body().offset, s.c_in, s.c_out, s.taps, pays, 0, 0, 1},
+  const bool in_pairs = detail::in_pairs(s).has_value();
+  return kept<PackedTaps<T>>(w, {w.body().offset, s.c_in, s.c_out, s.taps, in_pairs, 0, 0, 1},
                              [&] { return make_ref<PackedTaps<T>>(s, w.data()); });
 }
 
@@ -166,11 +171,9 @@ void conv_time(const ConvTime& s, const T* x, const T* w, T* y,
   s.check();
   const Index t_out = s.t_out(), rows = t_out * s.v;
   if (s.n == 0 || rows == 0 || s.c_out == 0) return;
-  if (const auto p = detail::paired(s); detail::paired_pays(p, s.stride, s.dilation)) {
-    if (packed) return detail::conv_pairs(p, x, *packed->pairs, y, T(0), hook);
-    T* memory = scratch<T>(Scratch::pack_b, detail::PairedWeights<T>::packed_size(p));
-    return detail::conv_pairs(p, x, detail::PairedWeights<T>(p, w, false, memory), y, T(0), hook);
-  }
+  if (const auto p = detail::in_pairs(s))
+    return packed ? detail::conv_pairs(*p, x, *packed->pairs, y, T(0), hook)
+                  : detail::conv_pairs(*p, x, w, false, y, T(0), hook);
   const Index block = detail::block_frames(s.n, t_out, s.v), blocks = (t_out + block - 1) / block;
   const detail::ShiftedFrames<T> shifted(s, block);
   std::vector<Index> taps_w;
@@ -207,11 +210,8 @@ void conv_time_grad_input(const ConvTime& s, const T* dy, const T* w, T* dx, T b
   s.check();
   const Index t_out = s.t_out();
   if (s.n == 0 || s.v == 0 || s.c_in == 0) return;
-  const detail::PairedConv p{s.n, t_out, s.v, s.c_out, s.c_in, s.taps, s.taps - 1 - s.pad};
-  if (p.pad >= 0 && detail::paired_pays(p, s.stride, s.dilation)) {
-    T* memory = scratch<T>(Scratch::pack_b, detail::PairedWeights<T>::packed_size(p));
-    return detail::conv_pairs(p, dy, detail::PairedWeights<T>(p, w, true, memory), dx, beta, {});
-  }
+  const ConvTime reversed{s.n, t_out, s.v, s.c_out, s.c_in, s.taps, s.stride, s.dilation, s.taps - 1 - s.pad};
+  if (const auto p = detail::in_pairs(reversed)) return detail::conv_pairs(*p, dy, w, true, dx, beta, {});
   const Index row = detail::padded_row<T>(s.c_out);
   // Frames whose padded number t + pad leaves the same remainder by the stride need the same taps: dx[stride
   // q + phase

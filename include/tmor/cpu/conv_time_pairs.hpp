@@ -49,9 +49,8 @@ struct PairedConv {
 /// Does it pay? With narrow channels or few frames, sums of frames cost what products save. Sequences without
 /// joints (v = 1) are left alone: there the bits of a frame must not depend on where in the sequence it
 /// stands, so that a head on a stream gives what it gives on the whole.
-inline bool paired_pays(const PairedConv& s, Index stride, Index dilation) {
-  return stride == 1 && dilation == 1 && s.taps % 3 == 0 && s.k >= 32 && s.cols >= 32 && s.t_out() >= 8 &&
-         s.v > 1;
+inline bool pays(const PairedConv& s) {
+  return s.taps % 3 == 0 && s.k >= 32 && s.cols >= 32 && s.t_out() >= 8 && s.v > 1;
 }
 
 /// The four kinds of sums of weights, packed for products.
@@ -130,15 +129,14 @@ void conv_pairs(const PairedConv& s, const T* x, const PairedWeights<T>& w, T* y
   const Index t_out = s.t_out(), pairs = (t_out + 1) / 2, groups = s.groups();
   const Index block = block_frames(s.n, pairs, s.v), blocks = (pairs + block - 1) / block;
   const Index row = padded_row<T>(s.k), half = block + (3 * groups) / 2, frame = s.v * row;
-  std::vector<Index> here, next,
-      none(static_cast<std::size_t>(groups), 0);  // where group j starts in the copy
+  std::vector<Index> here, next;  // where group j starts in the copy, and a frame later
   for (Index j = 0; j < groups; ++j) {
     here.push_back((3 * j % 2 * half + 3 * j / 2) * frame);
     next.push_back(((3 * j + 1) % 2 * half + (3 * j + 1) / 2) * frame);
   }
   parallel_for(s.n * blocks, 1, [&](Index task, Index) {
     const Index clip = task / blocks, p0 = task % blocks * block, p1 = std::min(p0 + block, pairs);
-    const Index m = (p1 - p0) * s.v, first = 2 * p0 - s.pad, count = 2 * (p1 - p0 - 1) + 3 * groups;
+    const Index m = (p1 - p0) * s.v, first = 2 * p0 - s.pad, count = 2 * (p1 - p0 - 1) + 3 * groups - 1;
     const T* in = x + clip * s.t * s.v * s.k;
     T* copy = scratch<T>(Scratch::conv, 2 * half * frame + s.v * s.k);
     T* zeros = copy + 2 * half * frame;
@@ -152,7 +150,6 @@ void conv_pairs(const PairedConv& s, const T* x, const PairedWeights<T>& w, T* y
       g.beta = keep;
       g.segments = groups;
       g.a_segments = at.data();
-      g.b_segments = none.data();
       const auto& p = w.panels[kind];
       gemm_block(g, p, 0, m, 0, p.count(), 0, p.plan().blocks(), {}, false);
     };
@@ -186,6 +183,14 @@ void conv_pairs(const PairedConv& s, const T* x, const PairedWeights<T>& w, T* y
       }
     }
   });
+}
+
+/// The same with weights as `PairedWeights` takes them.
+template <class T>
+void conv_pairs(const PairedConv& s, const T* x, const T* w, bool gradient, T* y, T beta,
+                const RowHook<T>& hook) {
+  T* packed = scratch<T>(Scratch::pack_b, PairedWeights<T>::packed_size(s));
+  conv_pairs(s, x, PairedWeights<T>(s, w, gradient, packed), y, beta, hook);
 }
 
 }  // namespace cpu::detail

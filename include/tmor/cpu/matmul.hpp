@@ -31,24 +31,8 @@ template <class T> struct MatmulCall {
     g.c = c.mutable_data();
     g.c_row = c.strides()[r - 2];
     g.beta = beta;
-    auto leading = [](const Shape& s) {
-      Shape out;
-      for (int d = 0; d + 2 < s.rank(); ++d) out.push_back(s[d]);
-      return out;
-    };
-    LoopPlan plan(leading(c.shape()));
-    plan.add(leading(a.shape()), leading(a.strides()));
-    plan.add(leading(b.shape()), leading(b.strides()));
-    plan.add(leading(c.shape()), leading(c.strides()));
-    plan.merge();
-    int last = plan.rank - 1;
-    // One long product instead of many short ones where B is shared and the rows of A and C follow on.
-    if (plan.stride[1][last] == 0 && plan.stride[0][last] == g.m * g.a_row &&
-        plan.stride[2][last] == g.m * g.c_row) {
-      g.m *= plan.size[last];
-      --last;
-    }
-    for (int d = 0; d <= last; ++d)
+    const auto plan = product_batch(c, a, b, g.m);
+    for (int d = 0; d < plan.rank; ++d)
       batch.add(plan.size[d], plan.stride[0][d], plan.stride[1][d], plan.stride[2][d]);
   }
 

@@ -279,23 +279,8 @@ bool library_product(const Tensor<Tc, Cuda>& c, const Tensor<T, Cuda>& a, const 
   p.epilogue = epilogue;
   p.m = c.size(-2), p.n = c.size(-1), p.k = a.size(-1);
   if (c.numel() == 0 || p.k == 0) return false;
-  const auto leading = [](const Shape& s) {
-    Shape out;
-    for (int d = 0; d + 2 < s.rank(); ++d) out.push_back(s[d]);
-    return out;
-  };
-  LoopPlan plan(leading(c.shape()));
-  plan.add(leading(a.shape()), leading(a.strides()));
-  plan.add(leading(b.shape()), leading(b.strides()));
-  plan.add(leading(c.shape()), leading(c.strides()));
-  plan.merge();
-  // One long product instead of many short ones where B is shared and the rows of A and C follow on.
+  const LoopPlan plan = product_batch(c, a, b, p.m);
   int last = plan.rank - 1;
-  if (plan.stride[1][last] == 0 && plan.stride[0][last] == p.m * a.stride(-2) &&
-      plan.stride[2][last] == p.m * c.stride(-2)) {
-    p.m *= plan.size[last];
-    --last;
-  }
   p.batch = 1;
   if (last >= 0) {
     p.batch = plan.size[last];

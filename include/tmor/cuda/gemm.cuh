@@ -133,14 +133,9 @@ void run_matmul(Cuda, const Tensor<Tc, Cuda>& c, const Tensor<T, Cuda>& a, const
                 std::type_identity_t<compute_t<Tc>> beta = 0) {
   using C = compute_t<T>;
   if (cuda::library_product(c, a, b, beta)) return;
-  const auto leading = [](const Shape& s) {
-    Shape out;
-    for (int d = 0; d + 2 < s.rank(); ++d) out.push_back(s[d]);
-    return out;
-  };
   const auto batch = [&](const auto& t) {
-    LoopPlan plan(leading(c.shape()));
-    plan.add(leading(t.shape()), leading(t.strides()));
+    LoopPlan plan(batch_dims(c.shape()));
+    plan.add(batch_dims(t.shape()), batch_dims(t.strides()));
     plan.merge();
     return cuda::Nest<1>(plan);
   };
