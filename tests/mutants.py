@@ -180,6 +180,8 @@ def run(programs, number, mode, families):
         environment["TMOR_EMU_ALIGNED"] = "1"
     if "deferred" in words:
         environment["TMOR_EMU_STREAMS"] = "deferred"
+    if "tsan" in words:  # the CPU's side is compiled without the sanitizer, which would not see how its threads wait
+        environment["TMOR_NUM_THREADS"] = "1"
     try:
         done = subprocess.run(programs["races" if "tsan" in words else "plain"] + families, env=environment, capture_output=True, text=True, timeout=300, errors="replace")
     except subprocess.TimeoutExpired:
