@@ -11,6 +11,7 @@
 ///         v.module("down", self.down);
 ///         v.param("scale", self.scale, no_decay);     // or just v.param("w", self.w)
 ///         v.buffer("seen", self.seen);                // saved, but not trained
+///         v.setting("eps", self.eps);                 // any other member, for `to<Device>` to copy
 ///       }
 ///       Tensor<T, Device> operator()(const Tensor<T, Device>& x, const Context& ctx) const;
 ///     };
@@ -22,6 +23,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "tmor/core/rng.hpp"
@@ -50,45 +52,64 @@ inline constexpr Decay no_decay = Decay::no;
 
 namespace detail {
 
-/// Walks a module, keeping the dotted path ("blocks.3.conv.w").
-template <class OnParam, class OnBuffer> class Walker {
+template <class M> inline constexpr bool is_list = false;
+template <class M> inline constexpr bool is_list<std::vector<M>> = true;
+template <class M> inline constexpr bool is_optional = false;
+template <class M> inline constexpr bool is_optional<std::optional<M>> = true;
+
+/// Follows a `visit` into modules, lists, optional ones and alternatives, keeping the dotted path
+/// ("blocks.3.conv.w"). What is done with tensors and settings, and before parts are entered, `Self` says.
+template <class Self> class PathWalker {
+ public:
+  template <class S> void setting(const char*, S&) {}
+  template <class M> void module(const std::string& name, M& m) {
+    const std::size_t before = path_.size();
+    path_ += name + ".";
+    enter(m);
+    path_.resize(before);
+  }
+  /// A variant of modules, which visits as the one it holds.
+  template <class Variant> void one_of(Variant& v) {
+    self().parts(v);
+    std::visit([this](auto& m) { this->enter(m); }, v);
+  }
+
+ protected:
+  /// A list, an optional module or an alternative is about to be entered.
+  template <class Parts> void parts(Parts&) {}
+  std::string path_;
+
+ private:
+  Self& self() { return static_cast<Self&>(*this); }
+  template <class M> void enter(M& m) {
+    using Plain = std::remove_const_t<M>;
+    if constexpr (is_list<Plain>) {
+      self().parts(m);
+      for (std::size_t i = 0; i < m.size(); ++i) module(std::to_string(i), m[i]);
+    } else if constexpr (is_optional<Plain>) {
+      self().parts(m);
+      if (m) enter(*m);
+    } else {
+      Plain::visit(m, self());
+    }
+  }
+};
+
+/// Calls functions for every defined tensor.
+template <class OnParam, class OnBuffer> class Walker : public PathWalker<Walker<OnParam, OnBuffer>> {
+  friend class PathWalker<Walker>;
+
  public:
   Walker(OnParam p, OnBuffer b) : on_param_(std::move(p)), on_buffer_(std::move(b)) {}
 
   template <class Tn> void param(const char* name, Tn& t, Decay decay = Decay::yes) {
-    if (t.defined()) on_param_(path_ + name, t, decay);
+    if (t.defined()) on_param_(this->path_ + name, t, decay);
   }
   template <class Tn> void buffer(const char* name, Tn& t) {
-    if (t.defined()) on_buffer_(path_ + name, t);
-  }
-  template <class M> void module(const std::string& name, M& m) {
-    const std::size_t before = path_.size();
-    path_ += name + ".";
-    visit(m);
-    path_.resize(before);
+    if (t.defined()) on_buffer_(this->path_ + name, t);
   }
 
  private:
-  template <class M> void visit(M& m) { M::visit(m, *this); }
-  template <class M> void visit(const M& m) { M::visit(m, *this); }
-  template <class M> void visit(std::vector<M>& list) { visit_list(list); }
-  template <class M> void visit(const std::vector<M>& list) { visit_list(list); }
-  template <class M> void visit(std::optional<M>& m) {
-    if (m) visit(*m);
-  }
-  template <class M> void visit(const std::optional<M>& m) {
-    if (m) visit(*m);
-  }
-  template <class List> void visit_list(List& list) {
-    const std::size_t before = path_.size();
-    for (std::size_t i = 0; i < list.size(); ++i) {
-      path_ += std::to_string(i) + ".";
-      visit(list[i]);
-      path_.resize(before);
-    }
-  }
-
-  std::string path_;
   OnParam on_param_;
   OnBuffer on_buffer_;
 };

@@ -132,6 +132,7 @@ template <class T = float, class Device = Cpu> struct TriModal {
     }
   }
   static void visit(auto& self, auto&& v) {
+    v.setting("config", self.config);
     v.module("skeleton", self.skeleton);
     v.module("video", self.video);
     v.module("text", self.text);
@@ -141,6 +142,9 @@ template <class T = float, class Device = Cpu> struct TriModal {
     v.module("st", self.st);
     v.module("vt", self.vt);
     v.module("frame", self.frame);
+    v.setting("skeleton_lock", self.skeleton_lock_);
+    v.setting("video_lock", self.video_lock_);
+    v.setting("text_lock", self.text_lock_);
   }
 
   /// Stops, or starts again, the training of towers: a locked one runs in evaluation mode and gets no

@@ -24,6 +24,7 @@ template <class T = float, class Device = Cpu> struct ConvTime {
   static void visit(auto& self, auto&& v) {
     v.param("w", self.w);
     v.param("b", self.b, no_decay);
+    v.setting("options", self.options);
   }
   Tensor<T, Device> operator()(const Tensor<T, Device>& x) const {
     return conv_time(x, to<T>(w), options, b.defined() ? to<T>(b) : Tensor<T, Device>());
@@ -46,6 +47,7 @@ template <class T = float, class Device = Cpu> struct Conv2d {
   static void visit(auto& self, auto&& v) {
     v.param("w", self.w);
     v.param("b", self.b, no_decay);
+    v.setting("options", self.options);
   }
   Tensor<T, Device> operator()(const Tensor<T, Device>& x) const {
     const auto y = conv2d(x, to<T>(w), options);

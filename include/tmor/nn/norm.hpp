@@ -21,6 +21,7 @@ template <class T = float, class Device = Cpu> struct LayerNorm {
   static void visit(auto& self, auto&& v) {
     v.param("gamma", self.gamma, no_decay);
     v.param("beta", self.beta, no_decay);
+    v.setting("eps", self.eps);
   }
   Tensor<T, Device> operator()(const Tensor<T, Device>& x) const { return layer_norm(x, gamma, beta, eps); }
 };
@@ -33,7 +34,10 @@ template <class T = float, class Device = Cpu> struct RmsNorm {
   RmsNorm() = default;
   explicit RmsNorm(Index channels, double epsilon = 1e-6)
       : gamma(init::constant<param_t<T>, Device>({channels}, 1)), eps(epsilon) {}
-  static void visit(auto& self, auto&& v) { v.param("gamma", self.gamma, no_decay); }
+  static void visit(auto& self, auto&& v) {
+    v.param("gamma", self.gamma, no_decay);
+    v.setting("eps", self.eps);
+  }
   Tensor<T, Device> operator()(const Tensor<T, Device>& x) const { return rms_norm(x, gamma, eps); }
 };
 
@@ -57,6 +61,9 @@ template <class T = float, class Device = Cpu> struct BatchNorm {
     v.param("beta", self.beta, no_decay);
     v.buffer("running_mean", self.running_mean);
     v.buffer("running_var", self.running_var);
+    v.setting("momentum", self.momentum);
+    v.setting("eps", self.eps);
+    v.setting("frozen", self.frozen);
   }
   Tensor<T, Device> operator()(const Tensor<T, Device>& x, const Context& ctx) const {
     return batch_norm(x, gamma, beta, running_mean, running_var, ctx.training && !frozen, momentum, eps);
@@ -88,6 +95,8 @@ template <class T = float, class Device = Cpu> struct GroupNorm {
   static void visit(auto& self, auto&& v) {
     v.param("gamma", self.gamma, no_decay);
     v.param("beta", self.beta, no_decay);
+    v.setting("groups", self.groups);
+    v.setting("eps", self.eps);
   }
   Tensor<T, Device> operator()(const Tensor<T, Device>& x) const {
     return group_norm(x, groups, gamma, beta, eps);

@@ -27,6 +27,7 @@ template <class T = float, class Device = Cpu> struct MultiheadAttention {
     v.module("k", self.k);
     v.module("v", self.v);
     v.module("out", self.out);
+    v.setting("heads", self.heads);
   }
   /// `mask` (broadcast to (N, heads, Tq, Tk)): false hides a key; undefined is no mask.
   Tensor<T, Device> operator()(const Tensor<T, Device>& x, const Tensor<T, Device>& memory,
@@ -69,6 +70,9 @@ template <class T = float, class Device = Cpu> struct TransformerBlock {
     v.module("norm2", self.norm2);
     v.module("up", self.up);
     v.module("down", self.down);
+    v.setting("act", self.act);
+    v.module("drop", self.drop);
+    v.module("path", self.path);
   }
   Tensor<T, Device> operator()(const Tensor<T, Device>& x, const Context& ctx,
                                const AttentionOptions<Device>& options = {}) const {

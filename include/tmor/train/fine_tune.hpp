@@ -16,6 +16,7 @@ template <class T = float, class Device = Cpu> struct SkeletonClassifier {
   models::SkeletonEncoder<T, Device> encoder;
   nn::Linear<T, Device> head;
 
+  SkeletonClassifier() = default;
   SkeletonClassifier(Rng& rng, const models::SkeletonConfig& c, Index classes)
       : encoder(rng, c), head(rng, encoder.width(), classes) {}
   /// Starts from a pre-trained encoder, whose tensors it shares; its embedding is not needed.

@@ -64,9 +64,7 @@ template <class T = float, class Device = Cpu> struct FrameHead {
     else
       net.template emplace<0>(rng, std::get<0>(c));
   }
-  static void visit(auto& self, auto&& v) {
-    std::visit([&](auto& m) { std::remove_cvref_t<decltype(m)>::visit(m, v); }, self.net);
-  }
+  static void visit(auto& self, auto&& v) { v.one_of(self.net); }
 
   FrameHeadConfig config() const {
     return std::visit([](const auto& m) -> FrameHeadConfig { return m.config; }, net);

@@ -91,6 +91,8 @@ template <class T = float, class Device = Cpu> struct MstctHead {
     out = nn::Linear<T, Device>(rng, c.width, c.classes);
   }
   static void visit(auto& self, auto&& v) {
+    v.setting("config", self.config);
+    v.module("drop", self.drop);
     v.module("stages", self.stages);
     v.module("out", self.out);
   }

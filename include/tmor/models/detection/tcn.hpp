@@ -62,6 +62,8 @@ template <class T = float, class Device = Cpu> struct TcnHead {
     out = nn::Linear<T, Device>(rng, c.layers > 0 ? c.width : c.in, c.classes);
   }
   static void visit(auto& self, auto&& v) {
+    v.setting("config", self.config);
+    v.module("drop", self.drop);
     v.module("in", self.in);
     v.module("layers", self.layers);
     v.module("out", self.out);

@@ -103,6 +103,7 @@ template <class T = float, class Device = Cpu> struct CtrgcnBlock {
     v.module("down_norm1", self.down_norm1);
     v.module("down2", self.down2);
     v.module("down_norm2", self.down_norm2);
+    v.setting("residual", self.residual);
   }
 
   /// x (N, T, V, C_in) -> (N, T / stride, V, C_out).

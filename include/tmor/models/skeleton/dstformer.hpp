@@ -89,6 +89,7 @@ template <class T = float, class Device = Cpu> struct Dstformer {
     head = SkeletonHead<T, Device>(rng, c.dim, c.embed, c.dropout);
   }
   static void visit(auto& self, auto&& v) {
+    v.setting("config", self.config);
     v.module("embed", self.embed);
     v.param("joint", self.joint, no_decay);
     v.module("blocks", self.blocks);

@@ -80,9 +80,7 @@ template <class T = float, class Device = Cpu> struct SkeletonEncoder {
         net.template emplace<3>(rng, std::get<3>(c));
     }
   }
-  static void visit(auto& self, auto&& v) {
-    std::visit([&](auto& m) { std::remove_cvref_t<decltype(m)>::visit(m, v); }, self.net);
-  }
+  static void visit(auto& self, auto&& v) { v.one_of(self.net); }
 
   SkeletonConfig config() const {
     return std::visit([](const auto& m) -> SkeletonConfig { return m.config; }, net);

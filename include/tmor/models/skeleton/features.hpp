@@ -73,6 +73,7 @@ template <class T = float, class Device = Cpu> struct SkeletonHead {
     if (embed > 0) project = nn::Linear<T, Device>(rng, width, embed);
   }
   static void visit(auto& self, auto&& v) {
+    v.module("drop", self.drop);
     v.param("pool_query", self.pool_query, no_decay);
     v.module("project", self.project);
   }

@@ -65,6 +65,7 @@ template <class T = float, class Device = Cpu> struct MultiScaleTime {
     v.module("norm", self.norm);
     v.module("convs", self.convs);
     v.module("point", self.point);
+    v.setting("stride", self.stride);
   }
 
   Tensor<T, Device> operator()(const Tensor<T, Device>& x, const Context& ctx) const {

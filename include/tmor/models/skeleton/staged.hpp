@@ -29,6 +29,7 @@ template <template <class, class> class Block, class Config, class T, class Devi
     head = SkeletonHead<T, Device>(rng, in, c.embed, c.dropout);
   }
   static void visit(auto& self, auto&& v) {
+    v.setting("config", self.config);
     v.module("input_norm", self.input_norm);
     v.module("blocks", self.blocks);
     SkeletonHead<T, Device>::visit(self.head, v);

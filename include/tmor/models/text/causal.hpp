@@ -43,6 +43,7 @@ template <class T = float, class Device = Cpu> struct CausalText {
       blocks.emplace_back(rng, c.width, c.heads, 4 * c.width, Activation::quick_gelu, c.dropout);
   }
   static void visit(auto& self, auto&& v) {
+    v.setting("config", self.config);
     v.module("token", self.token);
     v.param("position", self.position, no_decay);
     v.module("blocks", self.blocks);

@@ -70,6 +70,8 @@ template <class T = float, class Device = Cpu> struct Vit {
                           c.quick_gelu ? Activation::quick_gelu : Activation::gelu, c.dropout);
   }
   static void visit(auto& self, auto&& v) {
+    v.setting("side", self.side);
+    v.setting("checkpoint", self.checkpoint);
     v.module("patch", self.patch);
     v.param("class_token", self.class_token, no_decay);
     v.param("position", self.position, no_decay);
@@ -128,6 +130,7 @@ template <class T = float, class Device = Cpu> struct VideoEncoder {
     if (c.embed > 0) project = nn::Linear<T, Device>(rng, c.dim, c.embed);
   }
   static void visit(auto& self, auto&& v) {
+    v.setting("config", self.config);
     v.module("frame", self.frame);
     v.module("from_stored", self.from_stored);
     v.param("time", self.time, no_decay);
