@@ -1,7 +1,19 @@
-// The rows of convolutions once more, with products by NVIDIA's library, emulated.
+// The rows of convolutions once more, by NVIDIA's libraries, emulated: cuBLASLt those by one tap, cuDNN the
+// others.
 #ifdef TMOR_CUDA_EMULATED
 #include "conv_cases.cpp"
 #include "library_products.hpp"
 
-TEST_CASE("rows above were products by the library") { check_library_products(5); }
+namespace {
+[[maybe_unused]] const bool library_of_convolutions_chosen = [] {
+  tmor::set_cuda_conv(tmor::CudaConv::library);
+  return true;
+}();
+}  // namespace
+
+TEST_CASE("rows above were done by the libraries") {
+  check_library_products(5);
+  CHECK(tmor::cuda_conv() == tmor::CudaConv::library);
+  CHECK(tmor::cuda::LibraryConvs::instance().size() >= 20);
+}
 #endif

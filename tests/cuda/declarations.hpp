@@ -1,12 +1,14 @@
 #pragma once
-/// Our own declarations of what we call in NVIDIA's libraries (cuda/api_table.hpp, cuda/cublas_table.hpp) are
-/// theirs: the arguments of every function, the sizes of structs, the values of constants. Compiling this
-/// proves it. TMOR_CUDA_HEADERS and TMOR_CUBLAS_HEADERS say which headers were found.
+/// Our own declarations of what we call in NVIDIA's libraries (cuda/api_table.hpp, cuda/cublas_table.hpp,
+/// cuda/cudnn_table.hpp) are theirs: the arguments of every function, the sizes of structs, the values of
+/// constants. Compiling this proves it. TMOR_CUDA_HEADERS, TMOR_CUBLAS_HEADERS and TMOR_CUDNN_HEADERS say
+/// which headers were found.
 
 #include <type_traits>
 
 #include "tmor/cuda/api_table.hpp"
 #include "tmor/cuda/cublas_table.hpp"
+#include "tmor/cuda/cudnn_table.hpp"
 
 #if __has_include(<cuda_runtime_api.h>)
 #include <cuda_runtime_api.h>
@@ -15,6 +17,12 @@
 #if __has_include(<cublasLt.h>)
 #include <cublasLt.h>
 #define TMOR_CUBLAS_HEADERS 1
+#endif
+#if __has_include(<cudnn.h>)
+#include <cudnn.h>
+#if CUDNN_MAJOR == 9
+#define TMOR_CUDNN_HEADERS 1
+#endif
 #endif
 
 namespace declarations {
@@ -148,5 +156,73 @@ static_assert((unsigned{tmor::CublasApi::relu} | unsigned{tmor::CublasApi::bias}
               CUBLASLT_EPILOGUE_RELU_BIAS);
 static_assert((unsigned{tmor::CublasApi::gelu} | unsigned{tmor::CublasApi::bias}) ==
               CUBLASLT_EPILOGUE_GELU_BIAS);
+#undef TMOR_SAME
+#endif
+
+#ifdef TMOR_CUDNN_HEADERS
+#define TMOR_SAME(name) \
+  static_assert(declarations::SameCall<decltype(tmor::CudnnApi::name), decltype(::cudnn##name)>::value)
+TMOR_SAME(Create);
+TMOR_SAME(SetStream);
+TMOR_SAME(CreateTensorDescriptor);
+TMOR_SAME(SetTensor4dDescriptor);
+TMOR_SAME(DestroyTensorDescriptor);
+TMOR_SAME(CreateFilterDescriptor);
+TMOR_SAME(SetFilter4dDescriptor);
+TMOR_SAME(DestroyFilterDescriptor);
+TMOR_SAME(CreateConvolutionDescriptor);
+TMOR_SAME(SetConvolution2dDescriptor);
+TMOR_SAME(SetConvolutionGroupCount);
+TMOR_SAME(SetConvolutionMathType);
+TMOR_SAME(DestroyConvolutionDescriptor);
+TMOR_SAME(GetConvolutionForwardAlgorithm_v7);
+TMOR_SAME(GetConvolutionBackwardDataAlgorithm_v7);
+TMOR_SAME(GetConvolutionBackwardFilterAlgorithm_v7);
+TMOR_SAME(GetConvolutionForwardWorkspaceSize);
+TMOR_SAME(GetConvolutionBackwardDataWorkspaceSize);
+TMOR_SAME(GetConvolutionBackwardFilterWorkspaceSize);
+TMOR_SAME(ConvolutionForward);
+TMOR_SAME(ConvolutionBackwardData);
+TMOR_SAME(ConvolutionBackwardFilter);
+TMOR_SAME(GetErrorString);
+TMOR_SAME(GetVersion);
+#undef TMOR_SAME
+// The three directions share our one struct.
+#define TMOR_SAME(theirs)                                                                       \
+  static_assert(declarations::same<tmor::CudnnApi::Perf, theirs>() &&                           \
+                offsetof(tmor::CudnnApi::Perf, status) == offsetof(theirs, status) &&           \
+                offsetof(tmor::CudnnApi::Perf, workspace) == offsetof(theirs, memory) &&        \
+                offsetof(tmor::CudnnApi::Perf, determinism) == offsetof(theirs, determinism) && \
+                offsetof(tmor::CudnnApi::Perf, math) == offsetof(theirs, mathType))
+TMOR_SAME(cudnnConvolutionFwdAlgoPerf_t);
+TMOR_SAME(cudnnConvolutionBwdDataAlgoPerf_t);
+TMOR_SAME(cudnnConvolutionBwdFilterAlgoPerf_t);
+#undef TMOR_SAME
+#define TMOR_SAME(ours, theirs) static_assert(int{tmor::CudnnApi::ours} == int{theirs})
+TMOR_SAME(f32, CUDNN_DATA_FLOAT);
+TMOR_SAME(f64, CUDNN_DATA_DOUBLE);
+TMOR_SAME(f16, CUDNN_DATA_HALF);
+TMOR_SAME(bf16, CUDNN_DATA_BFLOAT16);
+TMOR_SAME(nchw, CUDNN_TENSOR_NCHW);
+TMOR_SAME(nhwc, CUDNN_TENSOR_NHWC);
+TMOR_SAME(flipped, CUDNN_CONVOLUTION);
+TMOR_SAME(cross_correlation, CUDNN_CROSS_CORRELATION);
+TMOR_SAME(as_it_likes, CUDNN_DEFAULT_MATH);
+TMOR_SAME(tensor_cores, CUDNN_TENSOR_OP_MATH);
+TMOR_SAME(only_fma, CUDNN_FMA_MATH);
+TMOR_SAME(not_deterministic, CUDNN_NON_DETERMINISTIC);
+TMOR_SAME(deterministic, CUDNN_DETERMINISTIC);
+TMOR_SAME(implicit_gemm, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM);
+TMOR_SAME(implicit_precomp_gemm, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM);
+TMOR_SAME(gemm, CUDNN_CONVOLUTION_FWD_ALGO_GEMM);
+TMOR_SAME(winograd, CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD);
+TMOR_SAME(data_atomic, CUDNN_CONVOLUTION_BWD_DATA_ALGO_0);
+TMOR_SAME(data_gemm, CUDNN_CONVOLUTION_BWD_DATA_ALGO_1);
+TMOR_SAME(filter_atomic, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_0);
+TMOR_SAME(filter_gemm, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1);
+TMOR_SAME(ok, CUDNN_STATUS_SUCCESS);
+TMOR_SAME(bad_param, CUDNN_STATUS_BAD_PARAM);
+TMOR_SAME(not_supported, CUDNN_STATUS_NOT_SUPPORTED);
+TMOR_SAME(not_supported_end, CUDNN_STATUS_INTERNAL_ERROR);
 #undef TMOR_SAME
 #endif

@@ -1,40 +1,29 @@
 #pragma once
 /// @file conv.cuh
 /// Convolutions and joint mixing on the GPU as products (cuda/gemm.cuh) whose operands are read where they
-/// lie: a convolution over time is one over images of width V with kernels k x 1. What is a product of dense
-/// matrices, as convolutions by one tap and the channels' part of joint mixing are, may be NVIDIA's
-/// library's.
+/// lie: a convolution over time is one over images of width V with kernels k x 1. Convolutions may be
+/// NVIDIA's library's (cuda/cudnn.hpp), and so may be what is a product of dense matrices, as convolutions by
+/// one tap and the channels' part of joint mixing are (cuda/cublas.hpp).
 
 #include "tmor/core/tensor.hpp"
+#include "tmor/cuda/cudnn.hpp"
 #include "tmor/cuda/gemm.cuh"
 
 TMOR_BEGIN
 namespace cuda {
-
-/// x (n, h, w, groups, c_in), weight (kh, kw, c_in, groups, c_out), y (n, oh, ow, groups, c_out); channels
-/// are those of a group.
-struct ConvSize {
-  Index n, h, w, oh, ow, kh, kw, c_in, c_out, groups;
-  Index stride_h, stride_w, dilation_h, dilation_w, pad_h, pad_w;
-
-  Index pixels() const { return n * oh * ow; }
-  TMOR_HD Index patch() const { return kh * kw * c_in; }
-  /// Is it the product of all pixels with one matrix?
-  bool is_product() const { return kh * kw * groups * stride_h * stride_w == 1 && pad_h == 0 && pad_w == 0; }
-};
 
 /// Patches of the input as a matrix (output pixels, taps and channels), or its transpose.
 template <class T, bool kTransposed> struct Patches {
   static constexpr bool along_k = !kTransposed, along_n = false;
   const T* x;
   ConvSize s;
-  TMOR_HD T load(Index group, Index i, Index j) const {
+  TMOR_HD compute_t<T> load(Index group, Index i, Index j) const {
     const Index pixel = kTransposed ? j : i, at = kTransposed ? i : j;
     const Index c = at % s.c_in, tap = at / s.c_in, q = pixel % s.ow, p = pixel / s.ow % s.oh,
                 image = pixel / s.ow / s.oh;
     const Index row = p * s.stride_h + tap / s.kw * s.dilation_h - s.pad_h;
     const Index column = q * s.stride_w + tap % s.kw * s.dilation_w - s.pad_w;
-    if (row < 0 || row >= s.h || column < 0 || column >= s.w) return T(0);
+    if (row < 0 || row >= s.h || column < 0 || column >= s.w) return 0;
     return x[(((image * s.h + row) * s.w + column) * s.groups + group) * s.c_in + c];
   }
 };
@@ -43,13 +32,13 @@ template <class T> struct BackPatches {
   static constexpr bool along_k = true, along_n = false;
   const T* dy;
   ConvSize s;
-  TMOR_HD T load(Index group, Index i, Index j) const {
+  TMOR_HD compute_t<T> load(Index group, Index i, Index j) const {
     const Index c = j % s.c_out, tap = j / s.c_out, image = i / s.w / s.h;
     const Index row = i / s.w % s.h + s.pad_h - tap / s.kw * s.dilation_h;
     const Index column = i % s.w + s.pad_w - tap % s.kw * s.dilation_w;
-    if (row < 0 || column < 0 || row % s.stride_h != 0 || column % s.stride_w != 0) return T(0);
+    if (row < 0 || column < 0 || row % s.stride_h != 0 || column % s.stride_w != 0) return 0;
     const Index p = row / s.stride_h, q = column / s.stride_w;
-    if (p >= s.oh || q >= s.ow) return T(0);
+    if (p >= s.oh || q >= s.ow) return 0;
     return dy[(((image * s.oh + p) * s.ow + q) * s.groups + group) * s.c_out + c];
   }
 };
@@ -59,7 +48,7 @@ template <class T, bool kBack> struct Kernel {
   static constexpr bool along_k = false, along_n = !kBack;
   const T* w;
   ConvSize s;
-  TMOR_HD T load(Index group, Index i, Index j) const {
+  TMOR_HD compute_t<T> load(Index group, Index i, Index j) const {
     const Index row = kBack ? i / s.c_out * s.c_in + j : i, c = kBack ? i % s.c_out : j;
     return w[(row * s.groups + group) * s.c_out + c];
   }
@@ -72,10 +61,13 @@ template <class T> struct GroupRows {
   Index groups, columns;
   const T* bias;
   Index bias_rows;
-  TMOR_HD T load(Index group, Index i, Index j) const { return p[(i * groups + group) * columns + j]; }
-  TMOR_HD void put(Index group, Index i, Index j, T v) const {
+  TMOR_HD compute_t<T> load(Index group, Index i, Index j) const {
+    return p[(i * groups + group) * columns + j];
+  }
+  TMOR_HD void put(Index group, Index i, Index j, compute_t<T> v) const {
     const Index c = group * columns + j;
-    p[i * groups * columns + c] = bias ? v + bias[i % bias_rows * groups * columns + c] : v;
+    if (bias) v += static_cast<compute_t<T>>(bias[i % bias_rows * groups * columns + c]);
+    p[i * groups * columns + c] = v;
   }
 };
 
@@ -84,7 +76,9 @@ template <class T, bool kTransposed> struct Dense {
   static constexpr bool along_k = !kTransposed, along_n = !kTransposed;
   const T* p;
   Index columns;  ///< of the matrix in memory
-  TMOR_HD T load(Index, Index i, Index j) const { return p[kTransposed ? j * columns + i : i * columns + j]; }
+  TMOR_HD compute_t<T> load(Index, Index i, Index j) const {
+    return p[kTransposed ? j * columns + i : i * columns + j];
+  }
 
   /// The same memory as a tensor of those sizes, which does not own it.
   Tensor<T, Cuda> tensor(Index rows, Index cols) const {
@@ -102,7 +96,9 @@ template <class T> struct AddRepeated {
   T* y;
   const T* bias;
   Index period;
-  TMOR_HD void operator()(Index i) const { y[i] += bias[i % period]; }
+  TMOR_HD void operator()(Index i) const {
+    y[i] = static_cast<compute_t<T>>(y[i]) + static_cast<compute_t<T>>(bias[i % period]);
+  }
 };
 /// c (m, n) = a (m, k) b (k, n) + bias (`bias_rows`, n), repeated, or nothing for null.
 template <class T, bool kA, bool kB>
@@ -112,39 +108,77 @@ void product(const char* name, T* c, const Dense<T, kA>& a, const Dense<T, kB>& 
     const auto tc = Dense<T, false>{c, n}.tensor(m, n);
     const auto ta = a.tensor(m, k), tb = b.tensor(k, n);
     if (bias && bias_rows == 1 && library_bias(bias) &&
-        library_product(tc, ta, tb, T(0), CublasApi::bias, bias))
+        library_product(tc, ta, tb, compute_t<T>(0), CublasApi::bias, bias))
       return;
     if (library_product(tc, ta, tb)) {
       if (bias) for_each(name, m * n, AddRepeated<T>{c, bias, bias_rows * n});
       return;
     }
   }
-  gemm<T>(name, a, b, GroupRows<T>{c, 1, n, bias, bias_rows}, GemmSize(1, m, n, k));
+  gemm<compute_t<T>>(name, a, b, GroupRows<T>{c, 1, n, bias, bias_rows}, GemmSize(1, m, n, k));
+}
+
+/// to (columns, rows) = from (rows, columns), transposed: weights as cuDNN has them, (groups, c_out, kh, kw,
+/// c_in), and back.
+template <class T> struct Turn {
+  T* to;
+  const T* from;
+  Index rows, columns;
+  TMOR_HD void operator()(Index i) const { to[i] = from[i % rows * columns + i / rows]; }
+};
+/// c = the convolution of a and b, in the order of cuDNN's arguments, by it, when it is the one to do it and
+/// can: else false, and nothing has happened.
+template <class T> bool library_conv(ConvWay way, const ConvSize& s, const T* a, const T* b, T* c) {
+  if (!library_may<T>(s)) return false;
+  for (const T* p : {a, b, static_cast<const T*>(c)})
+    if (reinterpret_cast<std::uintptr_t>(p) % 16 != 0) return false;
+  return LibraryConvs::instance().with(library_conv_of<T>(way, s), [&](LibraryConvs::Plan& plan) {
+    if (!plan.found) return false;
+    const Index rows = s.patch(), columns = s.groups * s.c_out;
+    const auto copy = Cuda::allocate(static_cast<std::size_t>(rows * columns) * sizeof(T));
+    T* const turned = static_cast<T*>(copy->data());
+    if (way == ConvWay::grad_weight) {
+      if (!run_library_conv(way, plan, a, b, turned)) return false;
+      for_each("conv weight", rows * columns, Turn<T>{c, turned, columns, rows});
+      return true;
+    }
+    const bool first = way == ConvWay::grad_input;
+    for_each("conv weight", rows * columns, Turn<T>{turned, first ? a : b, rows, columns});
+    return run_library_conv(way, plan, first ? turned : a, first ? b : turned, c);
+  });
 }
 
 template <class T> void conv(const ConvSize& s, const T* x, const T* w, const T* bias, T* y) {
   if (s.is_product())
     return product("conv", y, Dense<T, false>{x, s.c_in}, Dense<T, false>{w, s.c_out}, s.pixels(), s.c_out,
                    s.c_in, bias);
-  gemm<T>("conv", Patches<T, false>{x, s}, Kernel<T, false>{w, s},
-          GroupRows<T>{y, s.groups, s.c_out, bias, 1}, GemmSize(s.groups, s.pixels(), s.c_out, s.patch()));
+  if (library_conv(ConvWay::forward, s, x, w, y)) {
+    const Index columns = s.groups * s.c_out;
+    if (bias) for_each("conv", s.pixels() * columns, AddRepeated<T>{y, bias, columns});
+    return;
+  }
+  gemm<compute_t<T>>("conv", Patches<T, false>{x, s}, Kernel<T, false>{w, s},
+                     GroupRows<T>{y, s.groups, s.c_out, bias, 1},
+                     GemmSize(s.groups, s.pixels(), s.c_out, s.patch()));
 }
 template <class T> void conv_grad_input(const ConvSize& s, const T* dy, const T* w, T* dx) {
   if (s.is_product())
     return product("conv grad input", dx, Dense<T, false>{dy, s.c_out}, Dense<T, true>{w, s.c_out},
                    s.pixels(), s.c_in, s.c_out);
-  gemm<T>("conv grad input", BackPatches<T>{dy, s}, Kernel<T, true>{w, s},
-          GroupRows<T>{dx, s.groups, s.c_in, nullptr, 1},
-          GemmSize(s.groups, s.n * s.h * s.w, s.c_in, s.kh * s.kw * s.c_out));
+  if (library_conv(ConvWay::grad_input, s, w, dy, dx)) return;
+  gemm<compute_t<T>>("conv grad input", BackPatches<T>{dy, s}, Kernel<T, true>{w, s},
+                     GroupRows<T>{dx, s.groups, s.c_in, nullptr, 1},
+                     GemmSize(s.groups, s.n * s.h * s.w, s.c_in, s.kh * s.kw * s.c_out));
 }
 template <class T> void conv_grad_weight(const ConvSize& s, const T* x, const T* dy, T* dw) {
   if (s.is_product())
     return product("conv grad weight", dw, Dense<T, true>{x, s.c_in}, Dense<T, false>{dy, s.c_out}, s.c_in,
                    s.c_out, s.pixels());
-  gemm<T>("conv grad weight", Patches<T, true>{x, s},
-          GroupRows<T>{const_cast<T*>(dy), s.groups, s.c_out, nullptr, 1},
-          GroupRows<T>{dw, s.groups, s.c_out, nullptr, 1},
-          GemmSize(s.groups, s.patch(), s.c_out, s.pixels()));
+  if (library_conv(ConvWay::grad_weight, s, x, dy, dw)) return;
+  gemm<compute_t<T>>("conv grad weight", Patches<T, true>{x, s},
+                     GroupRows<T>{const_cast<T*>(dy), s.groups, s.c_out, nullptr, 1},
+                     GroupRows<T>{dw, s.groups, s.c_out, nullptr, 1},
+                     GemmSize(s.groups, s.patch(), s.c_out, s.pixels()));
 }
 /// `S` is cpu::ConvTime or cpu::Conv2d, which are no business of this layer.
 template <class S> ConvSize conv_size(const S& s) {

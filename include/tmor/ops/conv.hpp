@@ -76,7 +76,7 @@ Tensor<T, Device> conv_time(const Tensor<T, Device>& x, const Tensor<T, Device>&
                         .dilation = o.dilation,
                         .pad = o.pad};
   s.check();
-  if constexpr (!std::is_same_v<T, compute_t<T>>) {
+  if constexpr (Device::host_memory && !std::is_same_v<T, compute_t<T>>) {
     using C = compute_t<T>;
     return to<T>(conv_time(to<C>(x), to<C>(w), o, bias.defined() ? to<C>(bias) : Tensor<C, Device>()));
   } else {
@@ -129,7 +129,7 @@ Tensor<T, Device> conv2d(const Tensor<T, Device>& x, const Tensor<T, Device>& w,
                       .dilation_w = o.dilation_w,
                       .groups = o.groups};
   s.check();
-  if constexpr (!std::is_same_v<T, compute_t<T>>) {
+  if constexpr (Device::host_memory && !std::is_same_v<T, compute_t<T>>) {
     using C = compute_t<T>;
     return to<T>(conv2d(to<C>(x), to<C>(w), o));
   } else {

@@ -54,6 +54,22 @@ void check_argument(const char* kernel, int number, const P& a, std::set<const v
   }
 }
 
+/// Checks the operand `name` of a call of one of NVIDIA's libraries: all its bytes are to lie in one buffer
+/// of the device, which is added to `uses`.
+inline void check_operand(const char* call, const char* name, const void* p, Index bytes,
+                          std::uint64_t alignment, std::set<const void*>& uses) {
+  const DeviceMemory& memory = DeviceMemory::instance();
+  const bool begins = memory.contains(p, 1);
+  TMOR_CHECK(begins && memory.contains(p, static_cast<std::size_t>(bytes)), "[", call, "] ", name, ", ",
+             bytes, " bytes, ", begins ? "ends" : "begins", " at ",
+             memory.describe(static_cast<const char*>(p) + (begins ? bytes - 1 : 0)));
+  TMOR_CHECK(!Streams::instance().freed(p), "[", call, "] ", name, " lies in a freed buffer");
+  const auto address = reinterpret_cast<std::uintptr_t>(p);
+  TMOR_CHECK(address % alignment == 0, "[", call, "] ", name, " begins at ", DeviceMemory::hex(address),
+             ", no multiple of ", alignment);
+  uses.insert(memory.buffer_of(p));
+}
+
 /// Checks a launch, and queues or runs it. The arguments are kept by value, as they were at the launch.
 template <class... P>
 void launch(const char* name, dim3 grid, dim3 block, std::size_t dynamic_bytes, void* stream,

@@ -215,18 +215,9 @@ inline int lt_matmul(void*, void* op, const void* alpha, const void* a, void* la
   if (algo && algo->data[0] != p.number()) return CublasApi::invalid_value;
   if (workspace_bytes < needed || (needed && !workspace)) return CublasApi::invalid_value;
 
-  const DeviceMemory& memory = DeviceMemory::instance();
   std::set<const void*> uses;
   const auto check = [&](const char* name, const void* x, Index bytes, std::uint64_t alignment) {
-    const bool begins = memory.contains(x, 1);
-    TMOR_CHECK(begins && memory.contains(x, static_cast<std::size_t>(bytes)), "[cublasLtMatmul] ", name, ", ",
-               bytes, " bytes, ", begins ? "ends" : "begins", " at ",
-               memory.describe(static_cast<const char*>(x) + (begins ? bytes - 1 : 0)));
-    TMOR_CHECK(!Streams::instance().freed(x), "[cublasLtMatmul] ", name, " lies in a freed buffer");
-    const auto address = reinterpret_cast<std::uintptr_t>(x);
-    TMOR_CHECK(address % alignment == 0, "[cublasLtMatmul] ", name, " begins at ", DeviceMemory::hex(address),
-               ", no multiple of ", alignment);
-    uses.insert(memory.buffer_of(x));
+    check_operand("cublasLtMatmul", name, x, bytes, alignment, uses);
   };
   const struct {
     const char* name;
