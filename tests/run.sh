@@ -53,7 +53,7 @@ stages="readers;emulated_cuda"
 if [ $full = 1 ]; then stages="emulated_cuda;emulated_sanitized;clang;sse2;avx2;fast_math;asan;tsan;aarch64;nvcc;mutants"; fi
 
 failed=0
-cmake -S . -B $build -G Ninja -DTMOR_WERROR=ON -DTMOR_STAGES="$stages"
+cmake -S . -B $build -G Ninja -DTMOR_WERROR=ON -DTMOR_JOINED_TESTS=8 -DTMOR_STAGES="$stages"
 cmake --build $build --parallel "$jobs" -- -k 0 || failed=1 # what was not built fails below, by name
 if [ $full = 1 ]; then bash bench/compile/run.sh || failed=1; fi
 

@@ -18,7 +18,7 @@ skip() { echo "skipped: $stage: $*"; exit 77; }
 has() { command -v "$1" >/dev/null; }
 
 configure() { # <arguments of cmake>...
-  cmake -S "$root" -B "$build" -G Ninja -DTMOR_BUILD_EXAMPLES=OFF -DTMOR_BUILD_BENCH=OFF "$@" >/dev/null
+  cmake -S "$root" -B "$build" -G Ninja -DTMOR_BUILD_EXAMPLES=OFF -DTMOR_BUILD_BENCH=OFF -DTMOR_JOINED_TESTS=8 "$@" >/dev/null
 }
 # Sanitized code is built at -O1: it is as telling as -O2 and builds in half the time.
 light=(-DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1)  # -O2 takes half as long again to build
