@@ -47,6 +47,12 @@ inline CudaApi load_cuda_api() {
   TMOR_CUDA_ENTRY(EventDestroy);
   TMOR_CUDA_ENTRY(EventRecord);
   TMOR_CUDA_ENTRY(EventSynchronize);
+  TMOR_CUDA_ENTRY(StreamBeginCapture);
+  TMOR_CUDA_ENTRY(StreamEndCapture);
+  TMOR_CUDA_ENTRY(GraphInstantiateWithFlags);
+  TMOR_CUDA_ENTRY(GraphLaunch);
+  TMOR_CUDA_ENTRY(GraphExecDestroy);
+  TMOR_CUDA_ENTRY(GraphDestroy);
   TMOR_CUDA_ENTRY(GetErrorName);
   TMOR_CUDA_ENTRY(GetErrorString);
 #undef TMOR_CUDA_ENTRY
@@ -73,13 +79,29 @@ inline void check_cuda(int error, const char* call) {
     fail<Error>("[cuda] ", call, " failed: ", cuda_api().GetErrorString(error), " (",
                 cuda_api().GetErrorName(error), ")");
 }
+/// The stream that this thread captures a CudaGraph from; null when it does not.
+inline CudaApi::Stream& captured_stream() {
+  thread_local CudaApi::Stream s = nullptr;
+  return s;
+}
 }  // namespace detail
 
-/// The stream everything runs on: the device's own default one.
-inline CudaApi::Stream cuda_stream() { return nullptr; }
+/// The stream everything runs on: the device's own default one, or that of a graph being captured.
+inline CudaApi::Stream cuda_stream() { return detail::captured_stream(); }
+
+/// Is this thread capturing a CudaGraph (cuda/graph.hpp)? What it asks of the device is then recorded only.
+inline bool cuda_capturing() { return detail::captured_stream() != nullptr; }
+
+namespace detail {
+/// @throws Error saying why `what` cannot be part of a CudaGraph, when one is being captured.
+inline void refuse_capture(const char* what, const char* why) {
+  TMOR_CHECK(!cuda_capturing(), "[CudaGraph] ", what, " cannot be captured: ", why);
+}
+}  // namespace detail
 
 /// Waits until the device has done all it was asked to. @throws Error for what failed there since.
 inline void synchronize_cuda() {
+  detail::refuse_capture("waiting for the device", "nothing runs before replay()");
   detail::check_cuda(cuda_api().StreamSynchronize(cuda_stream()), "StreamSynchronize");
 }
 

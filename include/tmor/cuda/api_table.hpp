@@ -12,8 +12,12 @@ TMOR_BEGIN
 struct CudaApi {
   using Stream = void*;
   using Event = void*;
+  using Graph = void*;                                      ///< work captured from a stream
+  using GraphExec = void*;                                  ///< the same, ready to be launched
   enum Copy { to_device = 1, to_host = 2, on_device = 3 };  // values of cudaMemcpyKind
-  enum StreamFlags { in_step = 0, on_its_own = 1 };         // with the default stream: cudaStreamNonBlocking
+  /// What a thread whose stream is captured may do besides: all, as far as the runtime is concerned.
+  enum CaptureMode { relaxed = 2 };
+  enum StreamFlags { in_step = 0, on_its_own = 1 };  // with the default stream: cudaStreamNonBlocking
 
   int (*GetDeviceCount)(int* count);
   int (*Malloc)(void** p, std::size_t bytes);
@@ -30,6 +34,12 @@ struct CudaApi {
   int (*EventDestroy)(Event e);
   int (*EventRecord)(Event e, Stream s);
   int (*EventSynchronize)(Event e);
+  int (*StreamBeginCapture)(Stream s, CaptureMode mode);
+  int (*StreamEndCapture)(Stream s, Graph* g);
+  int (*GraphInstantiateWithFlags)(GraphExec* e, Graph g, unsigned long long flags);
+  int (*GraphLaunch)(GraphExec e, Stream s);
+  int (*GraphExecDestroy)(GraphExec e);
+  int (*GraphDestroy)(Graph g);
   const char* (*GetErrorName)(int error);
   const char* (*GetErrorString)(int error);
   bool emulated;  ///< memory is not to be cached: each buffer has guard pages of its own

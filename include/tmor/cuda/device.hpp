@@ -5,6 +5,7 @@
 /// class, reused in the order of the one stream everything runs on. This header needs no CUDA; kernels are
 /// in the .cuh files beside it, all of them in cuda/cuda.cuh.
 
+#include <map>
 #include <vector>
 
 #include "tmor/core/tensor.hpp"
@@ -12,6 +13,19 @@
 
 TMOR_BEGIN
 namespace detail {
+
+/// Blocks that belong to a CudaGraph (cuda/graph.hpp) as long as it lives: what was allocated or released
+/// while it was captured. Its kernels hold their addresses, so that nobody else may have them.
+struct GraphPool {
+  std::map<void*, std::size_t> blocks;         ///< all, with their sizes
+  std::multimap<std::size_t, void*> released;  ///< those that no tensor holds, by size
+  std::size_t bytes = 0;                       ///< of all
+};
+/// The pool of the graph that this thread captures; null when it does not.
+inline GraphPool*& captured_pool() {
+  thread_local GraphPool* pool = nullptr;
+  return pool;
+}
 
 class CudaAllocator {
  public:
@@ -27,29 +41,16 @@ class CudaAllocator {
     ++stats_.allocations;
     const SizeClass c = size_class(bytes);
     const std::size_t room = api_.emulated ? bytes : c.bytes;
-    void* p = nullptr;
-    if (auto& list = list_of(c.index); !list.empty()) {
-      p = list.back().p;
-      list.pop_back();
-    } else {
-      int error = api_.Malloc(&p, room);
-      if (error == kCudaOutOfMemory) {
-        release_locked();
-        error = api_.Malloc(&p, room);
-      }
-      if (error == kCudaOutOfMemory) {
-        std::size_t free = 0, total = 0;
-        api_.MemGetInfo(&free, &total);
-        fail<Error>("[cuda allocate] out of memory: ", bytes, " bytes wanted, ", stats_.in_use,
-                    " in use by tensors, ", free, " of the device's ", total,
-                    " free; use a smaller batch or gradient checkpointing");
-      }
-      check_cuda(error, "Malloc");
-      stats_.reserved += room;
-      ++stats_.from_system;
-    }
+    GraphPool* const pool = captured_pool();
+    void* p = pool ? released_by(*pool, room) : nullptr;
+    if (!p) p = take(bytes, room, list_of(c.index));
     stats_.in_use += room;
     if (stats_.in_use > stats_.peak) stats_.peak = stats_.in_use;
+    if (pool) {
+      own(*pool, p, room);
+      // Numbers that nobody wrote are NaN at every replay, too.
+      if (api_.emulated) check_cuda(api_.MemsetAsync(p, 0xff, room, cuda_stream()), "MemsetAsync");
+    }
     return p;
   }
   void release(void* p, std::size_t bytes) {
@@ -57,12 +58,19 @@ class CudaAllocator {
     const SizeClass c = size_class(bytes);
     const std::size_t room = api_.emulated ? bytes : c.bytes;
     stats_.in_use -= room;
-    if (api_.emulated) {
-      api_.FreeAsync(p, cuda_stream());
-      stats_.reserved -= room;
+    if (GraphPool* const pool = captured_pool()) own(*pool, p, room);
+    if (const auto owner = owner_.find(p); owner != owner_.end()) {
+      owner->second->released.emplace(room, p);
     } else {
-      list_of(c.index).push_back({p, room});
+      give_back(p, room, c.index);
     }
+  }
+  /// The graph is gone: its blocks are everybody's again.
+  void dissolve(GraphPool& pool) {
+    const LockGuard guard(lock_);
+    for (const auto& [p, room] : pool.blocks) owner_.erase(p);
+    for (const auto& [room, p] : pool.released) give_back(p, room, size_class(room).index);
+    pool = {};
   }
   /// Gives cached blocks back to the runtime.
   void release_cached() {
@@ -93,6 +101,51 @@ class CudaAllocator {
     if (free_.size() <= i) free_.resize(i + 1);
     return free_[i];
   }
+  /// A block of the runtime's or a cached one.
+  void* take(std::size_t bytes, std::size_t room, std::vector<Block>& cached) {
+    void* p = nullptr;
+    if (!cached.empty()) {
+      p = cached.back().p;
+      cached.pop_back();
+      return p;
+    }
+    int error = api_.Malloc(&p, room);
+    if (error == kCudaOutOfMemory) {
+      release_locked();
+      error = api_.Malloc(&p, room);
+    }
+    if (error == kCudaOutOfMemory) {
+      std::size_t free = 0, total = 0;
+      api_.MemGetInfo(&free, &total);
+      fail<Error>("[cuda allocate] out of memory: ", bytes, " bytes wanted, ", stats_.in_use,
+                  " in use by tensors, ", free, " of the device's ", total,
+                  " free; use a smaller batch or gradient checkpointing");
+    }
+    check_cuda(error, "Malloc");
+    stats_.reserved += room;
+    ++stats_.from_system;
+    return p;
+  }
+  static void* released_by(GraphPool& pool, std::size_t room) {
+    const auto at = pool.released.find(room);
+    if (at == pool.released.end()) return nullptr;
+    void* const p = at->second;
+    pool.released.erase(at);
+    return p;
+  }
+  void own(GraphPool& pool, void* p, std::size_t room) {
+    if (!owner_.emplace(p, &pool).second) return;
+    pool.blocks.emplace(p, room);
+    pool.bytes += room;
+  }
+  void give_back(void* p, std::size_t room, int index) {
+    if (api_.emulated) {
+      api_.FreeAsync(p, cuda_stream());
+      stats_.reserved -= room;
+    } else {
+      list_of(index).push_back({p, room});
+    }
+  }
   void release_locked() {
     for (auto& list : free_) {
       for (const Block& b : list) {
@@ -107,6 +160,7 @@ class CudaAllocator {
   SpinLock lock_;
   MemoryStats stats_;
   std::vector<std::vector<Block>> free_;
+  std::map<void*, GraphPool*> owner_;  ///< of blocks that belong to a graph
 };
 
 }  // namespace detail
@@ -133,6 +187,11 @@ inline void release_cached_cuda_memory() { detail::CudaAllocator::instance().rel
 namespace detail {
 inline void copy_cuda(void* to, const void* from, std::size_t bytes, CudaApi::Copy kind) {
   if (bytes == 0) return;
+  if (kind == CudaApi::to_host)
+    refuse_capture("reading numbers, as item(), to_vector() and to<Cpu>() do,",
+                   "nothing is computed before replay()");
+  if (kind == CudaApi::to_device)
+    refuse_capture("a copy from the host", "make it before, into a tensor that stays");
   check_cuda(cuda_api().MemcpyAsync(to, from, bytes, kind, cuda_stream()), "MemcpyAsync");
   // Pageable host memory may be reused as soon as the caller returns.
   if (kind != CudaApi::on_device) synchronize_cuda();

@@ -43,6 +43,8 @@ template <class C, class F, class T> struct RandomFill {
 template <class C, class F, class T>
 void run_random(Cuda, const F& f, const Rng::State& s, const Tensor<T, Cuda>& y,
                 const Tensor<T, Cuda>& x = {}) {
+  detail::refuse_capture("a random draw, as dropout makes,",
+                         "every replay would repeat its numbers; draw them before, into a tensor");
   const Index n = y.numel();
   cuda::for_each("random", (n + 3) / 4,
                  cuda::RandomFill<C, F, T>{f, s.seed, s.stream, s.counter, x.defined() ? x.data() : nullptr,

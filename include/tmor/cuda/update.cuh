@@ -43,6 +43,9 @@ template <class T> struct Square {
 }  // namespace cuda
 
 template <class Part> void run_update(Cuda, const std::vector<Part>& parts) {
+  // In a graph its rates would stay those of one step, and so many launches are few.
+  detail::refuse_capture("a step of an optimiser or an average",
+                         "its numbers change from step to step; take it after replay()");
   for (std::size_t i = 0; i < parts.size();) {
     cuda::Updates<Part> u{};
     for (; u.count < cuda::Updates<Part>::kMost && i < parts.size(); ++i) {

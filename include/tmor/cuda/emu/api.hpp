@@ -12,7 +12,8 @@
 TMOR_BEGIN
 namespace emu {
 
-inline constexpr int kInvalidValue = 1, kInvalidPointer = 17;  // of cudaError
+// Of cudaError.
+inline constexpr int kInvalidValue = 1, kInvalidPointer = 17, kCaptureUnsupported = 900;
 
 /// Is `p` an address of this program that is not the device's? A kernel given one reads garbage on a GPU.
 inline bool is_host_address(const void* p) {
@@ -106,6 +107,7 @@ inline int free(void* p) {
 }
 inline int free_async(void* p, void* stream) {
   Streams& streams = Streams::instance();
+  if (streams.stream(stream).graph) return kCaptureUnsupported;
   return !p || streams.free(streams.stream(stream), p) ? 0 : kInvalidPointer;
 }
 
@@ -170,10 +172,12 @@ inline CudaApi load_cuda_api() {
             return 0;
           },
           [](void* s) {
+            if (Streams::instance().stream(s).graph) return emu::kCaptureUnsupported;
             Streams::instance().synchronize(Streams::instance().stream(s));
             return 0;
           },
           [](void* s, void* e, unsigned) {
+            if (Streams::instance().stream(s).graph) return emu::kCaptureUnsupported;
             Streams::instance().wait(Streams::instance().stream(s), *static_cast<Streams::Event*>(e));
             return 0;
           },
@@ -186,6 +190,7 @@ inline CudaApi load_cuda_api() {
             return 0;
           },
           [](void* e, void* s) {
+            if (Streams::instance().stream(s).graph) return emu::kCaptureUnsupported;
             Streams::instance().record(*static_cast<Streams::Event*>(e), Streams::instance().stream(s));
             return 0;
           },
@@ -193,13 +198,41 @@ inline CudaApi load_cuda_api() {
             Streams::instance().synchronize(*static_cast<Streams::Event*>(e));
             return 0;
           },
-          [](int e) {
-            return e == 2    ? "cudaErrorMemoryAllocation"
-                   : e == 17 ? "cudaErrorInvalidDevicePointer"
-                             : "cudaErrorInvalidValue";
+          [](void* s, CudaApi::CaptureMode) {
+            return s && Streams::instance().capture(Streams::instance().stream(s)) ? 0
+                                                                                   : emu::kCaptureUnsupported;
+          },
+          [](void* s, void** g) {
+            *g = Streams::instance().end_capture(Streams::instance().stream(s));
+            return *g ? 0 : emu::kInvalidValue;
+          },
+          [](void** e, void* g, unsigned long long) {
+            *e = new Streams::Graph(*static_cast<Streams::Graph*>(g));
+            return 0;
+          },
+          [](void* e, void* s) {
+            Streams::instance().launch(*static_cast<Streams::Graph*>(e), Streams::instance().stream(s));
+            return 0;
+          },
+          [](void* e) {
+            delete static_cast<Streams::Graph*>(e);
+            return 0;
+          },
+          [](void* g) {
+            delete static_cast<Streams::Graph*>(g);
+            return 0;
           },
           [](int e) {
-            return e == 2 ? "out of memory" : e == 17 ? "invalid device pointer" : "invalid argument";
+            return e == 2     ? "cudaErrorMemoryAllocation"
+                   : e == 17  ? "cudaErrorInvalidDevicePointer"
+                   : e == 900 ? "cudaErrorStreamCaptureUnsupported"
+                              : "cudaErrorInvalidValue";
+          },
+          [](int e) {
+            return e == 2     ? "out of memory"
+                   : e == 17  ? "invalid device pointer"
+                   : e == 900 ? "operation not permitted when stream is capturing"
+                              : "invalid argument";
           },
           true};
 }

@@ -3,7 +3,8 @@
 /// Streams and events of the emulated CUDA device. What a stream is given is done at once or, with
 /// TMOR_EMU_STREAMS=deferred, as late as CUDA allows: kernels, copies, fills and frees are queued, and run
 /// only when something waits for them, and nothing else with them. A program that forgets to wait then reads
-/// NaN or old numbers, and one that frees what another stream may still use is told so.
+/// NaN or old numbers, and one that frees what another stream may still use is told so. What a captured
+/// stream is given is only written down, and done whenever the graph is launched.
 
 #include <algorithm>
 #include <functional>
@@ -19,10 +20,18 @@ namespace emu {
 class Streams {
  public:
   using Id = std::uint64_t;  ///< of a piece of work, in the order in which they were given; 0 is none
+  /// A piece of work with the buffers it may touch.
+  struct Node {
+    std::string what;
+    std::set<const void*> uses;
+    std::function<void()> work;
+  };
+  using Graph = std::vector<Node>;
   struct Stream {
     unsigned number = 0;
     bool blocking = true;  ///< in step with the default stream, as CUDA's are unless made otherwise
     Id last = 0;
+    Graph* graph = nullptr;  ///< that takes what the stream is given, while it is captured
   };
   struct Event {
     Id recorded = 0;
@@ -34,7 +43,7 @@ class Streams {
   Stream& stream(void* s) { return s ? *static_cast<Stream*>(s) : default_; }
   Stream* create(bool blocking) {
     const std::lock_guard<std::mutex> guard(mutex_);
-    auto* s = new Stream{++made_, blocking, 0};
+    auto* s = new Stream{++made_, blocking};
     all_.insert(s);
     return s;
   }
@@ -49,10 +58,33 @@ class Streams {
   /// says what it is in errors. @throws Error for what was found wrong since the last call.
   void add(Stream& s, const std::string& what, std::set<const void*> uses, std::function<void()> work) {
     const std::lock_guard<std::mutex> guard(mutex_);
-    if (!deferred) return work();
-    throw_late();
-    while (pending_.size() >= kMost) finish(pending_.begin()->first);
-    queue(s, what, std::move(uses), std::move(work));
+    if (s.graph) {
+      s.graph->push_back({what, std::move(uses), std::move(work)});
+    } else {
+      add_locked(s, what, std::move(uses), std::move(work));
+    }
+  }
+  /// From now on `s` is captured. False when it is already.
+  bool capture(Stream& s) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    if (s.graph) return false;
+    s.graph = new Graph;
+    return true;
+  }
+  /// What `s` was given meanwhile, for the caller to delete; null when it is not captured.
+  Graph* end_capture(Stream& s) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    return std::exchange(s.graph, nullptr);
+  }
+  /// Gives `s` all work of a graph. @throws Error for what uses memory that is no more.
+  void launch(const Graph& g, Stream& s) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    for (const Node& n : g) {
+      for (const void* p : n.uses)
+        TMOR_CHECK(DeviceMemory::instance().contains(p, 0) && !freed_.contains(p),
+                   "[emulated CUDA] a graph is launched whose ", n.what, " uses a freed buffer");
+      add_locked(s, n.what, n.uses, n.work);
+    }
   }
   /// Frees the buffer at `p` in its turn. False when it is none. What is wrong about it is told later: owners
   /// of memory free it where they may not throw.
@@ -135,6 +167,13 @@ class Streams {
     }
   }
 
+  void add_locked(Stream& s, const std::string& what, std::set<const void*> uses,
+                  std::function<void()> work) {
+    if (!deferred) return work();
+    throw_late();
+    while (pending_.size() >= kMost) finish(pending_.begin()->first);
+    queue(s, what, std::move(uses), std::move(work));
+  }
   Id queue(Stream& s, const std::string& what, std::set<const void*> uses, std::function<void()> work) {
     std::set<Id> after{s.last};
     if (&s == &default_) {
