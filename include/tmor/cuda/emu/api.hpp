@@ -19,6 +19,9 @@ inline constexpr int kInvalidValue = 1, kInvalidPointer = 17, kCaptureUnsupporte
 inline bool is_host_address(const void* p) {
   const auto a = reinterpret_cast<std::uintptr_t>(p);
   if (a < 0x10000 || a >= std::uintptr_t{1} << 47) return false;
+#ifdef TMOR_ASAN
+  if (a >= 0x7fff8000 && a < 0x10007fff8000) return false;  // the sanitizer's own: two small numbers look so
+#endif
   if (DeviceMemory::instance().knows(p)) return false;
   return msync(reinterpret_cast<void*>(a / Fiber::kPage * Fiber::kPage), 1, MS_ASYNC) == 0;
 }
