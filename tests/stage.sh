@@ -47,6 +47,16 @@ launcher_of() { # <sanitizer>
   sanitizer_runs "$1" || { sanitizer_runs "$1" setarch "$(uname -m)" -R && echo "setarch $(uname -m) -R"; }
 }
 
+# Programs of examples/ that can use a GPU, without optimisation, which halves the time to build them.
+compile_programs() { # <folder of the objects> <flags> <programs>...
+  local folder=$1 flags=$2
+  shift 2
+  mkdir -p "$folder"
+  printf '%s\n' "$@" | nice xargs -I{} g++ -std=c++20 -O0 -march=native -Wall -Wextra -Wshadow -Wconversion -Werror \
+    $flags -DTMOR_PROGRAMS_CUDA "-DTMOR_EXAMPLES=\"$root/examples\"" -I "$root/include" -I "$root/examples" \
+    -c "$root/examples/{}/main.cpp" -o "$folder/{}.o"
+}
+
 case $stage in
   readers | asan)
     sanitizer_runs address || skip "programs built with -fsanitize=address do not run on this machine"
@@ -85,7 +95,7 @@ case $stage in
   emulated_cuda)
     # Every row of the op table on the emulated GPU, with the threads of a block taking turns in three orders, and with
     # streams that put off what they are given.
-    configure "${light[@]}" -DTMOR_EMULATED_CUDA=ON -DTMOR_ONLY_TESTS="^cases |tmor/cuda/" -DTMOR_WERROR=ON
+    configure "${light[@]}" -DTMOR_CUDA=EMULATED -DTMOR_ONLY_TESTS="^cases |tmor/cuda/" -DTMOR_WERROR=ON
     compile
     for order in forward reverse random; do
       echo "threads in order: $order"
@@ -96,6 +106,18 @@ case $stage in
     done
     echo "deferred streams"
     TMOR_EMU_STREAMS=deferred run
+    if ! has python3; then
+      echo "programs with --device cuda are not run: no python3"
+    else
+      compile_programs "$build/programs" -DTMOR_CUDA_EMULATED pretrain nw_ucla &
+      nice g++ -std=c++20 -O1 -march=native -Wall -Wextra -Wshadow -Wconversion -Werror -DTMOR_CUDA_EMULATED \
+        -I "$root/include" -I "$root/examples" -x c++ -c "$root/examples/common/cuda.cu" -o "$build/cuda.o"
+      wait $!
+      for program in pretrain nw_ucla; do
+        g++ "$build/programs/$program.o" "$build/cuda.o" -pthread -lz -o "$build/programs/$program"
+      done
+      python3 "$root/tests/cuda_programs.py" "$build/programs"
+    fi
     ;;
   emulated_sanitized)
     # The tests of the emulated device under ASan and UBSan, and under TSan with its race check (that of the kernels is
@@ -145,19 +167,33 @@ case $stage in
     ;;
   nvcc)
     nvcc=$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null) || skip "no nvcc"
-    mapfile -t kernels < <(find "$root/tests" "$root/bench" -name '*.cu' | sort)
+    mapfile -t kernels < <(find "$root/tests" "$root/bench" "$root/examples" -name '*.cu' | sort)
     [ ${#kernels[@]} -gt 0 ] || skip "there are no CUDA sources yet"
     mkdir -p "$build"
     failed=0
-    flags=(-std=c++20 --expt-relaxed-constexpr -diag-suppress 1675 -O2 -Xcompiler -march=native -I "$root/include")
-    for arch in ${TMOR_CUDA_ARCHS:-80 90}; do flags+=(-gencode "arch=compute_$arch,code=sm_$arch"); done
+    if has python3; then compile_programs "$build/programs" "" pretrain; fi &
+    programs=$!
+    common=(-std=c++20 --expt-relaxed-constexpr -diag-suppress 1675 -O2 -Xcompiler -march=native --threads "$jobs"
+      -I "$root/include" -I "$root/examples")
     for kernel in "${kernels[@]}"; do
-      echo "${kernel#"$root/"} for sm ${TMOR_CUDA_ARCHS:-80 90}"
+      # Every kernel for all; what trains whole models, kernels of the same templates, for fewer, to save time.
+      case $kernel in
+        */kernels.cu) archs=${TMOR_CUDA_ARCHS:-80 90 100} ;;
+        */examples/*) archs=${TMOR_CUDA_ARCHS:-90} ;;
+        *) archs=${TMOR_CUDA_ARCHS:-80 90} ;;
+      esac
+      flags=("${common[@]}")
+      for arch in $archs; do flags+=(-gencode "arch=compute_$arch,code=sm_$arch"); done
+      echo "${kernel#"$root/"} for sm $archs"
       if ! "$nvcc" "${flags[@]}" -x cu -Xptxas -v -c "$kernel" -o "$build/$(basename "$kernel" .cu).o" \
         >"$build/log" 2>&1; then
         failed=1
         cat "$build/log"
-      elif grep -E '[1-9][0-9]* bytes spill' "$build/log"; then
+      elif awk '/Compiling entry function/ { kernel = $0 }
+                / bytes spill / && !/ 0 bytes spill stores, 0 bytes spill loads/ {
+                  if (kernel ~ /17BatchNormBackward/ && kernel ~ /sm_100/ && $5 <= 20) next  # the one budget above 0
+                  print kernel; print; spilled = 1
+                } END { exit !spilled }' "$build/log"; then
         failed=1
         echo "registers spill to memory"
       fi
@@ -167,7 +203,7 @@ case $stage in
     export LD_LIBRARY_PATH=$(dirname "$(dirname "$nvcc")")/lib64:${LD_LIBRARY_PATH:-}
     for program in "main.cpp kernels" "training.cpp training"; do
       read -r source object <<<"$program"
-      if ! "$nvcc" "${flags[@]}" "$root/tests/cuda/$source" "$build/$object.o" -cudart shared -o "$build/program" \
+      if ! "$nvcc" "${common[@]}" "$root/tests/cuda/$source" "$build/$object.o" -cudart shared -o "$build/program" \
         >"$build/log" 2>&1; then
         cat "$build/log"
         exit 1
@@ -179,6 +215,13 @@ case $stage in
       cat "$build/out" "$build/err"
       { [ "$(wc -l <"$build/err")" = 1 ] && grep -q '^\[cuda\]' "$build/err"; } || exit 1
     done
+    # A program for its users, with the GPU's part of all of them.
+    wait "$programs" || exit 1
+    if has python3; then
+      g++ "$build/programs/pretrain.o" "$build/cuda.o" -L "${LD_LIBRARY_PATH%%:*}" -lcudart -ldl -pthread -lz \
+        -o "$build/programs/pretrain"
+      python3 "$root/tests/cuda_programs.py" "$build/programs" --no-gpu
+    fi
     ;;
   mutants)
     # Do the checks notice faults in the kernels? On the emulated device.

@@ -51,6 +51,7 @@ struct Common {
   Index epochs = 1;
   Index max_steps = 0;
   std::string device = "cpu";
+  void (*gpu)() = nullptr;  ///< throws where there is no GPU to be used; null: this program never uses one
   std::string out;
   bool resume = false, overwrite = false, json = false;
 
@@ -200,7 +201,9 @@ class Program {
     if (common_->resume && common_->out.empty())
       throw UsageError("--resume needs --out, the folder to resume");
     if (common_->threads > 0) tmor::set_num_threads(common_->threads);
-    TMOR_CHECK(common_->device == "cpu", "this program is built without CUDA: use --device cpu");
+    if (common_->device == "cpu") return;
+    TMOR_CHECK(common_->gpu, "this program computes on the CPU alone: use --device cpu");
+    common_->gpu();
   }
 
   /// The options' values, for config.json; itself a valid --config. Leaves out how a run was started.

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "common/batch.hpp"
 #include "tmor/data/loader.hpp"
 #include "tmor/io/json.hpp"
 #include "tmor/metrics/classification.hpp"
@@ -12,8 +13,6 @@
 #include "tmor/skeleton/transforms.hpp"
 
 namespace task {
-
-using tmor::Index;
 
 /// One prepared clip.
 struct Clip {
@@ -94,13 +93,6 @@ inline tmor::SkeletonSequence prepare(const tmor::SkeletonSequence& clip, const 
              "-D ones");
   return prepare(clip, in.layout);
 }
-
-/// N clips ready for the encoder, with their labels.
-struct Batch {
-  tmor::Tensor<> x;            ///< (N, M, T, V, C)
-  tmor::Tensor<> present;      ///< (N, M)
-  tmor::Tensor<Index> labels;  ///< (N,)
-};
 
 inline Batch make_batch(const std::vector<tmor::SkeletonSequence>& clips, const std::vector<Index>& labels,
                         const tmor::Streams& streams) {

@@ -2,6 +2,7 @@
 /// The encoder of the programs on trimmed clips, and what is computed with it frozen.
 
 #include "common/clips.hpp"
+#include "common/learn.hpp"
 #include "tmor/eval/features.hpp"
 #include "tmor/train/fine_tune.hpp"
 
@@ -23,8 +24,6 @@ inline tmor::models::UnikConfig encoder_config(const std::string& size, Index jo
   c.stages = {{w}, {w}, {w}, {2 * w, 2}, {2 * w}, {4 * w, 2}, {4 * w}};
   return c;
 }
-
-using Classifier = tmor::train::SkeletonClassifier<>;
 
 /// f(batch) for every clip, averaged over `views`: (N, outputs), without tape.
 template <class F>

@@ -4,8 +4,6 @@
 #include "common/pretrained.hpp"
 #include "common/training.hpp"
 #include "tmor/io/file.hpp"
-#include "tmor/losses/cross_entropy.hpp"
-#include "tmor/optim/adamw.hpp"
 
 namespace task {
 
@@ -52,10 +50,9 @@ inline std::vector<const Clip*> part_of(const std::vector<const Clip*>& clips, I
 }
 
 /// The mean over views of the class probabilities, (N, classes).
-inline Tensor<> class_probabilities(const Classifier& model, const std::vector<const Clip*>& clips,
+inline Tensor<> class_probabilities(const Logits& logits, const std::vector<const Clip*>& clips,
                                     const std::vector<View>& views, const InputOptions& in) {
-  return over_views(clips, views, in,
-                    [&](const Batch& b) { return tmor::softmax(model(b.x, Context{}, b.present), -1); });
+  return over_views(clips, views, in, [&](const Batch& b) { return tmor::softmax(logits(b), -1); });
 }
 
 /// A line a clip: its id and the score of each class, blanks between.
@@ -106,8 +103,7 @@ inline Tensor<> train_classifier(const ClipSet& set, const Sides& sides, const T
                                  const Member& member, const std::string& out, Json& figures) {
   const InputOptions& in = member.input;
   Rng rng(o.common.seed);
-  Classifier model = new_classifier(rng, set, o, member);
-  tmor::optim::AdamW<> optimizer(tmor::parameters(model), {.lr = o.lr, .weight_decay = o.weight_decay});
+  const Classifier model = new_classifier(rng, set, o, member);
   tmor::data::Loader<Batch> loader(
       std::ssize(sides.train),
       [&](const tmor::data::BatchPlan& plan) { return training_batch(sides.train, plan, in); },
@@ -115,24 +111,25 @@ inline Tensor<> train_classifier(const ClipSet& set, const Sides& sides, const T
        .drop_last = std::ssize(sides.train) > o.batch,
        .seed = o.common.seed,
        .workers = 1});
-  tmor::train::Loop loop(model, optimizer, loader, rng, loop_options(o, loader, out, o.validate_every));
-
-  const auto result = loop.run(
-      [&](const Batch& b, const Context& ctx) {
-        return tmor::loss::cross_entropy(model(b.x, ctx, b.present), b.labels,
-                                         {.label_smoothing = o.label_smoothing});
-      },
-      [&] {
+  Tensor<> probabilities;
+  const auto result = learn_classes(
+      o.common.device, model, loader, rng,
+      {.loop = loop_options(o, loader, out, o.validate_every),
+       .weight_decay = o.weight_decay,
+       .label_smoothing = o.label_smoothing},
+      [&](const Logits& logits) {
         if (o.holdout <= 0) return Json::object();  // the test side is looked at once, below
-        const auto a =
-            tmor::eval::accuracy(class_probabilities(model, sides.test, {View{}}, in), labels_of(sides.test));
+        const auto a = tmor::eval::accuracy(class_probabilities(logits, sides.test, {View{}}, in),
+                                            labels_of(sides.test));
         return Json{{"holdout_top1", a.top1}};
+      },
+      [&](const Logits& logits) {
+        probabilities = class_probabilities(logits, sides.test, test_views(in), in);
       });
   stop_if_interrupted(result);
   figures["parameters"] = tmor::parameter_count(model);
   figures["loss"] = result.loss;
-  const tmor::optim::Ema<>::Use averaged(loop.ema());
-  return class_probabilities(model, sides.test, test_views(in), in);
+  return probabilities;
 }
 
 inline Json accuracy_json(const Tensor<>& scores, const std::vector<Index>& labels, tmor::EmptyClass empty) {

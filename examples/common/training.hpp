@@ -7,6 +7,7 @@
 
 #include "common/cli.hpp"
 #include "common/clips.hpp"
+#include "common/device.hpp"
 #include "tmor/train/loop.hpp"
 
 namespace task {
@@ -84,6 +85,7 @@ inline void add_options(cli::Program& p, Training& o, const std::string& data,
   p.option("--validate-every", o.validate_every, "epochs")->check(cli::at_least<Index>(1));
   p.option("--predictions", o.predictions,
            "write a line a test clip: its id and the score of each class (not few-shot)");
+  o.common.gpu = check_gpu;
   p.add(o.common);
 }
 

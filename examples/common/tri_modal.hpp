@@ -117,33 +117,6 @@ inline Batch skeleton_batch(const std::vector<tmor::SkeletonSequence>& clips, co
   return make_batch(s, std::vector<Index>(s.size(), 0), in.streams);
 }
 
-/// Samples [begin, begin + n) of a batch.
-inline tmor::models::TriBatch<> rows_of(const tmor::models::TriBatch<>& b, Index begin, Index n) {
-  tmor::models::TriBatch<> out;
-  const auto rows = [&](const auto& x) { return x.defined() ? tmor::narrow(x, 0, begin, n) : x; };
-  const auto flags = [&](const std::vector<bool>& f) {
-    return f.empty() ? f : std::vector<bool>(f.begin() + begin, f.begin() + begin + n);
-  };
-  out.skeleton = rows(b.skeleton);
-  out.present = rows(b.present);
-  out.frames = rows(b.frames);
-  out.features = rows(b.features);
-  out.text = {rows(b.text.ids), rows(b.text.last)};
-  out.group = rows(b.group);
-  out.kind = rows(b.kind);
-  out.video_time = rows(b.video_time);
-  out.has_skeleton = flags(b.has_skeleton);
-  out.has_video = flags(b.has_video);
-  out.has_text = flags(b.has_text);
-  return out;
-}
-
-/// One batch of pre-training: what the model reads, and whose it is.
-struct TriSamples {
-  tmor::models::TriBatch<> batch;
-  std::vector<std::string> ids;
-};
-
 /// A training batch of triplets, each with randomness of its own: a part of the clip, turned, scaled and
 /// shaken (not mirrored: texts say left and right), one of its texts. Samples of equal kind are no negatives
 /// of one another; equal texts are positives.

@@ -254,6 +254,8 @@ inline Json run_trimmed(const Training& o, const Benchmark& b, const tmor::eval:
                         tmor::eval::ClipList list, const std::string& out) {
   if (o.mode != "supervised" && o.init.empty())
     throw cli::UsageError("--mode " + o.mode + " needs --init, a pre-trained model");
+  if (o.mode != "supervised" && o.common.device != "cpu")
+    throw cli::UsageError("--mode " + o.mode + " computes on the CPU: use --device cpu");
   std::optional<Pretrained> model;
   if (!o.init.empty()) model = load_pretrained(o.init);
   detail::choose_part(list.clips, o.measure);

@@ -6,6 +6,7 @@
 
 #include "common/cli.hpp"
 #include "common/clips.hpp"
+#include "common/device.hpp"
 #include "common/eval_set.hpp"
 #include "tmor/io/json.hpp"
 #include "tmor/train/model_config.hpp"
@@ -75,6 +76,7 @@ inline void add_options(cli::Program& p, Settings& o) {
          "also train the models to compare with: skeletons and text alone, and labels");
   p.flag("--no-eval", o.no_eval, "train and save only");
   o.common.epochs = 12;
+  o.common.gpu = task::check_gpu;
   p.add(o.common);
 }
 

@@ -1,0 +1,184 @@
+#pragma once
+/// Training on the CPU or a GPU, all that needs kernels in it and nothing else: batches are made, and figures
+/// taken, on the CPU by the caller. nvcc compiles these templates for `Cuda` in common/cuda.cu: nothing
+/// outside of them may compute with CPU tensors.
+
+#include <functional>
+
+#include "common/batch.hpp"
+#include "tmor/nn/twin.hpp"
+#include "tmor/train/fine_tune.hpp"
+#include "tmor/train/gradcache.hpp"
+
+namespace task {
+
+using tmor::Context;
+using tmor::Cpu;
+using tmor::Rng;
+using tmor::io::Json;
+
+using Classifier = tmor::train::SkeletonClassifier<>;
+/// Class logits (N, classes) in evaluation mode, on the CPU.
+using Logits = std::function<Tensor<>(const Batch&)>;
+
+/// How to train.
+struct Learning {
+  tmor::train::LoopOptions loop;
+  double weight_decay = 0;
+  double label_smoothing = 0;  ///< of classes
+  Index chunk = 0;             ///< samples that towers see at once (GradCache); 0: the whole batch
+};
+
+/// `x` on a device, undefined as it was.
+template <class Device, class T> Tensor<T, Device> moved(const Tensor<T>& x) {
+  return x.defined() ? tmor::to<Device>(x) : Tensor<T, Device>();
+}
+template <class Device> tmor::models::TriBatch<float, Device> moved(const tmor::models::TriBatch<>& b) {
+  return {moved<Device>(b.skeleton),
+          moved<Device>(b.present),
+          moved<Device>(b.frames),
+          moved<Device>(b.features),
+          {moved<Device>(b.text.ids), moved<Device>(b.text.last)},
+          moved<Device>(b.group),
+          moved<Device>(b.kind),
+          b.has_skeleton,
+          b.has_video,
+          b.has_text,
+          moved<Device>(b.ignore),
+          moved<Device>(b.video_time)};
+}
+
+/// Samples [begin, begin + n) of a batch.
+template <class Device>
+tmor::models::TriBatch<float, Device> rows_of(const tmor::models::TriBatch<float, Device>& b, Index begin,
+                                              Index n) {
+  tmor::models::TriBatch<float, Device> out;
+  const auto rows = [&](const auto& x) { return x.defined() ? tmor::narrow(x, 0, begin, n) : x; };
+  const auto flags = [&](const std::vector<bool>& f) {
+    return f.empty() ? f : std::vector<bool>(f.begin() + begin, f.begin() + begin + n);
+  };
+  out.skeleton = rows(b.skeleton);
+  out.present = rows(b.present);
+  out.frames = rows(b.frames);
+  out.features = rows(b.features);
+  out.text = {rows(b.text.ids), rows(b.text.last)};
+  out.group = rows(b.group);
+  out.kind = rows(b.kind);
+  out.video_time = rows(b.video_time);
+  out.has_skeleton = flags(b.has_skeleton);
+  out.has_video = flags(b.has_video);
+  out.has_text = flags(b.has_text);
+  return out;
+}
+
+/// Three towers under the name that checkpoints know them by.
+template <class T, class Device> struct NamedTowers {
+  tmor::models::TriModal<T, Device> net;
+  static void visit(auto& self, auto&& v) { v.module("net", self.net); }
+};
+
+/// The learned scales and the last loss of each part, for the log.
+template <class Device>
+Json parts_json(const tmor::models::TriModal<float, Device>& net,
+                const tmor::models::TriLoss<float, Device>& last) {
+  Json j = Json::object();
+  const auto part = [&](const char* name, const auto& loss, const auto& scale) {
+    if (loss.defined()) j[std::string("loss_") + name] = loss.item();
+    if (scale.log_scale.defined()) j[std::string("scale_") + name] = std::exp(scale.log_scale.item());
+  };
+  part("sv", last.skeleton_video, net.sv);
+  part("st", last.skeleton_text, net.st);
+  part("vt", last.video_text, net.vt);
+  part("frame", last.frame, net.frame);
+  return j;
+}
+
+/// Trains the towers of `m` on `Device`; they end as their averages, unless a signal stopped the run.
+/// `validate()` sees them in `m`, as their averages.
+template <class Device>
+tmor::train::LoopResult learn_towers(const tmor::models::TriModal<>& m,
+                                     tmor::data::Loader<TriSamples>& loader, Rng& rng, const Learning& o,
+                                     const std::function<Json()>& validate) {
+  NamedTowers<float, Device> towers{tmor::to<Device>(m)};
+  auto& net = towers.net;
+  const auto bring_back = [&] {
+    if constexpr (!Device::host_memory) tmor::copy_tensors(net, m);
+  };
+  tmor::optim::AdamW<float, Device> optimizer(
+      tmor::parameters<float, Device>(towers),
+      tmor::optim::AdamWOptions{.lr = o.loop.lr, .weight_decay = o.weight_decay});
+  tmor::models::TriLoss<float, Device> last;
+  auto options = o.loop;
+  options.own_backward = o.chunk > 0;
+  options.extra = [&] { return parts_json(net, last); };
+  tmor::train::Loop loop(towers, optimizer, loader, rng, options);
+  const auto result = loop.run(
+      [&](const TriSamples& s, const Context& ctx) {
+        net.limit_scales_();
+        const auto batch = moved<Device>(s.batch);
+        const Index n = std::ssize(batch.has_skeleton);
+        last = o.chunk > 0 ? tmor::train::grad_cache(
+                                 net, (n + o.chunk - 1) / o.chunk,
+                                 [&](Index i) {
+                                   return rows_of(batch, i * o.chunk, std::min(o.chunk, n - i * o.chunk));
+                                 },
+                                 ctx)
+                           : net.loss(batch, ctx);
+        if (!tmor::is_finite(last.total.item())) {
+          std::string ids;
+          for (const auto& id : s.ids) ids += (ids.empty() ? "" : " ") + id;
+          std::fprintf(stderr, "the loss is not finite for the batch of %s\n", ids.c_str());
+        }
+        return last.total;
+      },
+      [&] {
+        bring_back();
+        return validate();
+      });
+  if (result.stopped_by != 0) return result;
+  loop.ema().swap();
+  net.limit_scales_();
+  bring_back();
+  return result;
+}
+
+/// Trains `m` with labels on `Device`; it ends as its averages, unless a signal stopped the run.
+/// `validate(logits)` and, at the end, `done(logits)` see the averages through `logits`, computed there.
+template <class Device>
+tmor::train::LoopResult learn_classes(const Classifier& m, tmor::data::Loader<Batch>& loader, Rng& rng,
+                                      const Learning& o, const std::function<Json(const Logits&)>& validate,
+                                      const std::function<void(const Logits&)>& done) {
+  auto model = tmor::to<Device>(m);
+  tmor::optim::AdamW<float, Device> optimizer(
+      tmor::parameters<float, Device>(model),
+      tmor::optim::AdamWOptions{.lr = o.loop.lr, .weight_decay = o.weight_decay});
+  tmor::train::Loop loop(model, optimizer, loader, rng, o.loop);
+  const auto forward = [&](const Batch& b, const Context& ctx) {
+    return model(moved<Device>(b.x), ctx, moved<Device>(b.present));
+  };
+  const Logits logits = [&](const Batch& b) {
+    const tmor::NoGrad guard;
+    return tmor::to<Cpu>(forward(b, Context{}));
+  };
+  const auto result = loop.run(
+      [&](const Batch& b, const Context& ctx) {
+        return tmor::loss::cross_entropy(forward(b, ctx), moved<Device>(b.labels),
+                                         {.label_smoothing = o.label_smoothing});
+      },
+      [&] { return validate(logits); });
+  if (result.stopped_by != 0) return result;
+  loop.ema().swap();
+  done(logits);
+  if constexpr (!Device::host_memory) tmor::copy_tensors(model, m);
+  return result;
+}
+
+// Of common/cuda.cu.
+void check_cuda();
+tmor::train::LoopResult learn_towers_cuda(const tmor::models::TriModal<>&, tmor::data::Loader<TriSamples>&,
+                                          Rng&, const Learning&, const std::function<Json()>&);
+tmor::train::LoopResult learn_classes_cuda(const Classifier&, tmor::data::Loader<Batch>&, Rng&,
+                                           const Learning&, const std::function<Json(const Logits&)>&,
+                                           const std::function<void(const Logits&)>&);
+
+}  // namespace task

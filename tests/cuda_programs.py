@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Runs programs with --device cuda the way a user does: cuda_programs.py FOLDER, which holds pretrain and nw_ucla.
+
+On the emulated device a few steps of tri-modal and of supervised training give the CPU's losses, and runs go on from the
+other device's checkpoints. With --no-gpu: programs built for a GPU say in one line that there is none, and work on the CPU.
+"""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+BIN = pathlib.Path(sys.argv[1])
+NO_GPU = "--no-gpu" in sys.argv
+checks = 0
+
+
+def check(holds, what):
+    global checks
+    checks += 1
+    if not holds:
+        sys.exit(f"wrong: {what}")
+
+
+def run(program, *words):
+    return subprocess.run([BIN / program, *map(str, words), "--threads", "1"], capture_output=True, text=True)
+
+
+def losses(folder, *words):
+    """Of every step of a run that succeeds."""
+    done = run(*words, "--out", folder)
+    check(done.returncode == 0, f"{words}: {done.stderr[-800:]}")
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [line["loss"] for line in lines if "loss" in line]
+
+
+def alike(a, b, tolerance, what):
+    check(len(a) == len(b) > 0 and all(abs(x - y) <= tolerance * abs(y) for x, y in zip(a, b)), f"{what}: {a} and {b}")
+
+
+def planted_clips(folder):
+    """Two actions, four subjects, three cameras, in the form of NW-UCLA."""
+    (folder / "all_sqe").mkdir(parents=True)
+    for action in (1, 2):
+        for subject in range(1, 5):
+            for view in range(1, 4):
+                name = f"a{action:02}_s{subject:02}_e00_v{view:02}"
+                joints = [[[0.1 * j, 0.05 * j * j + 0.02 * action * t, 2 + 0.01 * (subject + view) * j] for j in range(20)]
+                          for t in range(8)]
+                (folder / f"all_sqe/{name}.json").write_text(
+                    json.dumps({"file_name": name, "skeletons": joints, "label": action}))
+
+
+with tempfile.TemporaryDirectory() as name:
+    tmp = pathlib.Path(name)
+    towers = ["pretrain", "--synth-clips", 16, "--batch", 8, "--frames", 8, "--video-frames", 1, "--side", 8, "--no-eval",
+              "--json"]
+    (tmp / "model.json").write_text(json.dumps({
+        "skeleton": {"stages": [{"channels": 8}, {"channels": 16, "stride": 2}], "embed": 16},
+        "video": {"dim": 16, "depth": 1, "heads": 2, "embed": 16}, "text": {"width": 16, "depth": 1, "heads": 2, "embed": 16}}))
+    towers += ["--model", tmp / "model.json"]
+    if NO_GPU:
+        asked = run(*towers, "--max-steps", 1, "--device", "cuda")
+        lines = asked.stderr.splitlines()
+        if asked.returncode == 0:
+            print("there is a GPU: a step was trained on it")
+        else:
+            check(asked.returncode == 1 and len(lines) == 1 and "[cuda]" in lines[0], f"one line: {asked.stderr}")
+            print(lines[0])
+        losses(tmp / "cpu", *towers, "--max-steps", 1, "--device", "cpu")
+        print(f"{checks} checks of programs without a GPU hold")
+        sys.exit()
+
+    # Rounding differs in the last places and grows from step to step: 1e-5 of the first loss, 1e-3 of later ones.
+    one, two = ([*towers, "--max-steps", n] for n in (1, 2))
+    first = {d: losses(tmp / d, *one, "--device", d) for d in ("cpu", "cuda")}
+    alike(first["cuda"], first["cpu"], 1e-5, "a step of three towers on both devices")
+    crossed = losses(tmp / "cpu", *two, "--resume", "--device", "cuda")
+    back = losses(tmp / "cuda", *two, "--resume", "--device", "cpu")
+    check(crossed[:1] == first["cpu"] and back[:1] == first["cuda"] and len(back) == 2, "the runs go on")
+    alike(crossed, back, 1e-3, "resumed on the other device")
+    chunks = [losses(tmp / f"chunk_{d}", *one, "--chunk", 4, "--device", d) for d in ("cpu", "cuda")]
+    alike(*chunks, 1e-5, "GradCache")
+
+    planted_clips(tmp / "nw")
+    labels = ["nw_ucla", "--data", tmp / "nw", "--size", "tiny", "--batch", 8, "--frames", 8, "--json"]
+    tested = []
+    for d in ("cpu", "cuda"):
+        words = [*labels, "--device", d, "--predictions", tmp / f"{d}.txt"]
+        tested.append(losses(tmp / f"nw_{d}", *words, "--max-steps", 2))
+        tested[-1] += [float(x) for line in (tmp / f"{d}.txt").read_text().splitlines() for x in line.split()[1:]]
+    alike(*tested, 1e-3, "supervised training, and the probabilities of test clips")
+    refused = run(*labels, "--mode", "linear", "--init", "none", "--device", "cuda")
+    check(refused.returncode == 2 and "--device cpu" in refused.stderr, "what computes on the CPU alone says so")
+print(f"{checks} checks of programs with --device cuda hold")
