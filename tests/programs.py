@@ -246,6 +246,7 @@ with tempfile.TemporaryDirectory() as folder:
     check("described with" in run("evaluate", "--model", tmp / "grown.safetensors", status=1), "towers larger than their file")
 
     # Wrong use.
+    check("--device cpu" in run("evaluate", "--model", tmp / "a/model.safetensors", "--device", "cuda", status=1), "no GPU here")
     check("--epochs" in run("pretrain", "--epoch", "3", status=2), "the nearest option is suggested")
     run("pretrain", "--data", "video", status=2)
     check("already holds a run" in run("pretrain", *small(), "--out", tmp / "a", status=1), "no run is overwritten unasked")
