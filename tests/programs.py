@@ -113,6 +113,10 @@ def detection(tmp):
     (tmp / "ut/actionLabel.txt").write_text(labels)
     kinect = run("utkinect", "--data", tmp / "ut", "--size", "tiny", "--max-steps", 2, "--json")
     check(kinect["rows"] == 180 and kinect["n_train"] == 6, "two test subjects")
+    several = run("utkinect", "--data", tmp / "ut", "--size", "tiny", "--max-steps", 2, "--stream", "ensemble",
+                  "--out", tmp / "ut/run", "--json")
+    check(all((tmp / f"ut/run/{name}/detector.safetensors").exists() and "map" in several["streams"][name]
+              for name in ("joint", "bone", "motion")), "a network for each stream")
 
 
 with tempfile.TemporaryDirectory() as folder:

@@ -178,22 +178,39 @@ inline void refit_head(Detector& d, const VideoSet& set, const DetectionSettings
   figures["head_loss"] = loss;
 }
 
-/// The scores of one video, a row for each that its protocol counts.
-inline tmor::FrameScores video_scores(const Detector& d, const Video& v, const VideoSet& set,
-                                      const DetectionSettings& o, const TokenCache& cache = {}) {
-  const tmor::NoGrad guard;
-  Tensor<> logits = d.head(cached_tokens(d.encoder, v, o, cache, false));
-  if (o.flip) logits = (logits + d.head(cached_tokens(d.encoder, v, o, cache, true))) * 0.5;
-  const Index rows = set.protocol.steps > 0 ? set.protocol.steps : v.rows > 0 ? v.rows : logits.size(0);
-  return {v.id, rows, tmor::eval::scores_at_rows(logits, 1 / o.steps_per_second, v.truth.length, rows)};
+/// A trained detector with its options, one of those whose logits are averaged.
+struct TrainedDetector {
+  Detector detector;
+  DetectionSettings settings;
+  TokenCache cache = {};
+};
+
+/// The logits of one video at the steps.
+inline Tensor<> video_logits(const TrainedDetector& m, const Video& v) {
+  const auto at = [&](bool mirror) {
+    return m.detector.head(cached_tokens(m.detector.encoder, v, m.settings, m.cache, mirror));
+  };
+  return m.settings.flip ? (at(false) + at(true)) * 0.5 : at(false);
 }
 
-inline std::vector<tmor::FrameScores> test_scores(const Detector& d, const VideoSet& set,
-                                                  const DetectionSettings& o, const TokenCache& cache = {}) {
+/// The scores of one video, a row for each that its protocol counts.
+inline tmor::FrameScores video_scores(const std::vector<TrainedDetector>& members, const Video& v,
+                                      const VideoSet& set) {
+  const tmor::NoGrad guard;
+  Tensor<> logits = video_logits(members[0], v);
+  for (std::size_t i = 1; i < members.size(); ++i) logits += video_logits(members[i], v);
+  if (members.size() > 1) logits = logits * (1.0 / static_cast<double>(members.size()));
+  const Index rows = set.protocol.steps > 0 ? set.protocol.steps : v.rows > 0 ? v.rows : logits.size(0);
+  return {v.id, rows,
+          tmor::eval::scores_at_rows(logits, 1 / members[0].settings.steps_per_second, v.truth.length, rows)};
+}
+
+inline std::vector<tmor::FrameScores> test_scores(const std::vector<TrainedDetector>& members,
+                                                  const VideoSet& set) {
   std::vector<tmor::FrameScores> scores;
   tmor::train::Progress bar("predict", std::ssize(set.test));
   for (const auto& v : set.test) {
-    scores.push_back(video_scores(d, v, set, o, cache));
+    scores.push_back(video_scores(members, v, set));
     bar.update(std::ssize(scores));
   }
   return scores;
@@ -234,6 +251,61 @@ inline void report_detection(const Json& r, const VideoSet& set, const Detection
                           .log = o.common.out.empty() ? "" : o.common.out + "/log.jsonl"});
 }
 
+/// A detector trained as the options say, with its file and its tokens in `out`.
+inline TrainedDetector train_member(const VideoSet& set, const DetectionSettings& o,
+                                    SkeletonEncoder pretrained, const std::string& out, Json& figures) {
+  TrainedDetector m;
+  m.settings = o;
+  m.detector = train_detector(set, o, std::move(pretrained), out, figures, [&](const Detector& now) {
+    if (!set.validation) return Json::object();  // the test side is looked at once, at the end
+    const auto s = tmor::eval::score_frames(set.protocol, set.truth, test_scores({{now, o}}, set), true);
+    return Json{{"map", s["map"]}};
+  });
+  m.cache = TokenCache(out.empty() ? "" : out + "/tokens",
+                       weights_key(m.detector.encoder, {{"poses", set.poses},
+                                                        {"rate", o.steps_per_second},
+                                                        {"window", o.input.frames},
+                                                        {"hop", o.hop},
+                                                        {"ahead", o.ahead},
+                                                        {"normalise", o.normalise}}));
+  if (o.head_epochs > 0) refit_head(m.detector, set, o, m.cache, figures);
+  if (!out.empty()) save_detector(out + "/detector.safetensors", m.detector, set.classes, o);
+  return m;
+}
+
+/// The detectors of --stream, one or one for each stream, in `out` or folders of it. What each alone gives is
+/// in `figures`.
+inline std::vector<TrainedDetector> train_members(const VideoSet& set, const DetectionSettings& o,
+                                                  SkeletonEncoder pretrained, Json& figures) {
+  if (o.streams == "early") {  // the program's own streams, or those of --init
+    std::vector<TrainedDetector> one;
+    one.push_back(train_member(set, o, std::move(pretrained), o.common.out, figures));
+    return one;
+  }
+  if (!o.init.empty())
+    throw cli::UsageError("--stream " + o.streams + ": the model of --init has its own streams");
+  const auto streams = streams_of(o.streams);
+  std::vector<TrainedDetector> members;
+  for (const auto& [name, input] : streams) {
+    auto own = o;
+    own.input.streams = input;
+    own.input.streams.known = o.input.streams.known;
+    const bool alone = streams.size() == 1;
+    Json f;
+    members.push_back(train_member(
+        set, own, {}, alone || o.common.out.empty() ? o.common.out : o.common.out + "/" + name, f));
+    if (alone) {
+      figures = f;
+    } else {
+      f["map"] =
+          tmor::eval::score_frames(set.protocol, set.truth, test_scores({members.back()}, set), true)["map"];
+      std::fprintf(stderr, "%s: %s\n", name.c_str(), tmor::io::json_text(f).c_str());
+      figures["streams"][name] = f;
+    }
+  }
+  return members;
+}
+
 /// Trains, reads the test videos once, measures. `online_ahead` of 0 or more: also with windows that see no
 /// more than so many frames ahead.
 inline Json run_detection(const VideoSet& set, const DetectionSettings& o, SkeletonEncoder pretrained = {},
@@ -246,42 +318,36 @@ inline Json run_detection(const VideoSet& set, const DetectionSettings& o, Skele
   if (o.head == "mstct" && o.causal)
     throw cli::UsageError("--causal: a head of --head mstct sees later steps too; --head tcn can be causal");
   Json r, figures;
-  Detector d = train_detector(set, o, std::move(pretrained), o.common.out, figures, [&](const Detector& now) {
-    if (!set.validation) return Json::object();  // the test side is looked at once, below
-    const auto s = tmor::eval::score_frames(set.protocol, set.truth, test_scores(now, set, o), true);
-    return Json{{"map", s["map"]}};
-  });
-  const TokenCache cache(o.common.out.empty() ? "" : o.common.out + "/tokens",
-                         weights_key(d.encoder, {{"poses", set.poses},
-                                                 {"rate", o.steps_per_second},
-                                                 {"window", o.input.frames},
-                                                 {"hop", o.hop},
-                                                 {"ahead", o.ahead},
-                                                 {"normalise", o.normalise}}));
-  if (o.head_epochs > 0) refit_head(d, set, o, cache, figures);
-  if (!o.common.out.empty()) save_detector(o.common.out + "/detector.safetensors", d, set.classes, o);
-  const auto scores = test_scores(d, set, o, cache);
+  auto members = train_members(set, o, std::move(pretrained), figures);
+  const auto scores = test_scores(members, set);
   if (!o.predictions.empty()) write_frame_scores(o.predictions, scores, set.protocol);
   r = tmor::eval::score_frames(set.protocol, set.truth, scores, true);
   r.update(figures);
+  const auto& d = members[0].detector;
   const Index stride = d.encoder.stride();
   const auto stream = o.stream(o.rate(stride), stride);
+  const bool several = members.size() > 1;
   r["n_train"] = set.train.size();
   r["n_test"] = set.test.size();
   r["seed"] = o.common.seed;
   r["init"] = o.init.empty() ? Json() : Json(o.init);
   r["model"] = tmor::detail::cat(
-      name_of(d.encoder.config()), " encoder and ", tmor::models::describe(d.head.head.config()),
+      several ? "joint, bone and motion networks, logits averaged; each " : "",
+      o.streams == "early" || several ? "" : o.streams + " stream; ", name_of(d.encoder.config()),
+      " encoder and ", tmor::models::describe(d.head.head.config()),
       o.head_epochs > 0 ? ", the head trained again on frozen tokens of whole videos" : "", "; ",
       o.steps_per_second, " steps a second, windows of ", static_cast<double>(stream.window) / stream.rate,
       " s, ", o.flip ? "averaged with the mirrored video, " : "", "no cropping of test videos");
   if (online_ahead >= 0) {
     const auto config = d.head.head.config();
     const auto& seen = tmor::models::streamable(config);
-    auto live = o;
-    live.ahead = online_ahead;
-    const auto now = live.stream(o.rate(stride), stride);
-    const auto s = tmor::eval::score_frames(set.protocol, set.truth, test_scores(d, set, live), true);
+    auto live = members;
+    for (auto& m : live) {
+      m.settings.ahead = online_ahead;
+      m.cache = {};
+    }
+    const auto now = live[0].settings.stream(o.rate(stride), stride);
+    const auto s = tmor::eval::score_frames(set.protocol, set.truth, test_scores(live, set), true);
     r["online"] = {{"map", s["map"]},
                    {"delay_seconds", tmor::eval::stream_delay(now, stride, seen.causal ? 0 : seen.reach())},
                    {"ahead_frames", online_ahead}};

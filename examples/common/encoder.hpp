@@ -25,6 +25,18 @@ inline tmor::models::UnikConfig encoder_config(const std::string& size, Index jo
   return c;
 }
 
+/// The streams of `--stream`, by name.
+inline std::vector<std::pair<std::string, tmor::Streams>> streams_of(const std::string& name) {
+  const std::vector<std::pair<std::string, tmor::Streams>> all{{"joint", {.bone = false, .motion = false}},
+                                                               {"bone", {.joint = false, .motion = false}},
+                                                               {"motion", {.joint = false, .bone = false}}};
+  if (name == "early") return {{name, {.known = true}}};
+  if (name == "ensemble") return all;
+  for (const auto& s : all)
+    if (s.first == name) return {s};
+  tmor::detail::fail<tmor::Error>("no stream is named '", name, "'");
+}
+
 /// f(batch) for every clip, averaged over `views`: (N, outputs), without tape.
 template <class F>
 Tensor<> over_views(const std::vector<const Clip*>& clips, const std::vector<View>& views,

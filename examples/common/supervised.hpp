@@ -69,18 +69,6 @@ inline void write_predictions(const std::string& path, const std::vector<const C
   tmor::io::write_atomic(path, text);
 }
 
-/// The streams of `--stream`, by name.
-inline std::vector<std::pair<std::string, tmor::Streams>> streams_of(const std::string& name) {
-  const std::vector<std::pair<std::string, tmor::Streams>> all{{"joint", {.bone = false, .motion = false}},
-                                                               {"bone", {.joint = false, .motion = false}},
-                                                               {"motion", {.joint = false, .bone = false}}};
-  if (name == "early") return {{name, {.known = true}}};
-  if (name == "ensemble") return all;
-  for (const auto& s : all)
-    if (s.first == name) return {s};
-  tmor::detail::fail<tmor::Error>("no stream is named '", name, "'");
-}
-
 /// A network that is trained, of one or of an ensemble.
 struct Member {
   std::string name;

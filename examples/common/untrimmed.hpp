@@ -37,7 +37,7 @@ struct VideoSet {
 /// The options that the programs on untrimmed videos share.
 struct DetectionSettings {
   cli::Common common;
-  std::string size = "small", predictions, init, normalise = "body", report, head = "tcn";
+  std::string size = "small", predictions, init, normalise = "body", report, head = "tcn", streams = "early";
   Index batch = 16, validate_every = 10, head_layers = 3, head_width = 128, head_blocks = 1, head_epochs = 0;
   Index head_window = 300;
   double lr = 2e-3, weight_decay = 0.05, dropout = 0.3, ema = 0.998, clip = 5;
@@ -81,6 +81,8 @@ struct DetectionSettings {
 
 inline void add_detection_options(cli::Program& p, DetectionSettings& o) {
   p.choice("--size", o.size, {"tiny", "small", "base"}, "width of the encoder");
+  p.choice("--stream", o.streams, {"joint", "bone", "motion", "early", "ensemble"},
+           "input: one stream, all three in one network, or a network for each with their logits averaged");
   p.option("--batch", o.batch, "windows a step")->check(cli::at_least<Index>(1));
   p.option("--lr", o.lr, "highest learning rate")->check(cli::at_least(0.0));
   p.option("--weight-decay", o.weight_decay, "AdamW's")->check(cli::at_least(0.0));
