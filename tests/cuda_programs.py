@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs programs with --device cuda the way a user does: cuda_programs.py FOLDER, which holds pretrain and nw_ucla.
+"""Runs programs with --device cuda the way a user does: cuda_programs.py FOLDER, which holds examples/pretrain
+and examples/nw_ucla.
 
 On the emulated device a few steps of tri-modal and of supervised training give the CPU's losses, and runs go on from the
 other device's checkpoints. With --no-gpu: programs built for a GPU say in one line that there is none, and work on the CPU.
@@ -10,16 +11,10 @@ import subprocess
 import sys
 import tempfile
 
-BIN = pathlib.Path(sys.argv[1])
+from support import program_checks
+from support.program_checks import BIN, check, planted_clips
+
 NO_GPU = "--no-gpu" in sys.argv
-checks = 0
-
-
-def check(holds, what):
-    global checks
-    checks += 1
-    if not holds:
-        sys.exit(f"wrong: {what}")
 
 
 def run(program, *words):
@@ -36,19 +31,6 @@ def losses(folder, *words):
 
 def alike(a, b, tolerance, what):
     check(len(a) == len(b) > 0 and all(abs(x - y) <= tolerance * abs(y) for x, y in zip(a, b)), f"{what}: {a} and {b}")
-
-
-def planted_clips(folder):
-    """Two actions, four subjects, three cameras, in the form of NW-UCLA."""
-    (folder / "all_sqe").mkdir(parents=True)
-    for action in (1, 2):
-        for subject in range(1, 5):
-            for view in range(1, 4):
-                name = f"a{action:02}_s{subject:02}_e00_v{view:02}"
-                joints = [[[0.1 * j, 0.05 * j * j + 0.02 * action * t, 2 + 0.01 * (subject + view) * j] for j in range(20)]
-                          for t in range(8)]
-                (folder / f"all_sqe/{name}.json").write_text(
-                    json.dumps({"file_name": name, "skeletons": joints, "label": action}))
 
 
 with tempfile.TemporaryDirectory() as name:
@@ -68,7 +50,7 @@ with tempfile.TemporaryDirectory() as name:
             check(asked.returncode == 1 and len(lines) == 1 and "[cuda]" in lines[0], f"one line: {asked.stderr}")
             print(lines[0])
         losses(tmp / "cpu", *towers, "--max-steps", 1, "--device", "cpu")
-        print(f"{checks} checks of programs without a GPU hold")
+        print(f"{program_checks.checks} checks of programs without a GPU hold")
         sys.exit()
 
     # Rounding differs in the last places and grows from step to step: 1e-5 of the first loss, 1e-3 of later ones.
@@ -82,7 +64,7 @@ with tempfile.TemporaryDirectory() as name:
     chunks = [losses(tmp / f"chunk_{d}", *one, "--chunk", 4, "--device", d) for d in ("cpu", "cuda")]
     alike(*chunks, 1e-5, "GradCache")
 
-    planted_clips(tmp / "nw")
+    planted_clips(tmp / "nw", 8)
     labels = ["nw_ucla", "--data", tmp / "nw", "--size", "tiny", "--batch", 8, "--frames", 8, "--json"]
     tested = []
     for d in ("cpu", "cuda"):
@@ -92,4 +74,4 @@ with tempfile.TemporaryDirectory() as name:
     alike(*tested, 1e-3, "supervised training, and the probabilities of test clips")
     refused = run(*labels, "--mode", "linear", "--init", "none", "--device", "cuda")
     check(refused.returncode == 2 and "--device cpu" in refused.stderr, "what computes on the CPU alone says so")
-print(f"{checks} checks of programs with --device cuda hold")
+print(f"{program_checks.checks} checks of programs with --device cuda hold")

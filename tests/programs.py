@@ -16,7 +16,7 @@ import tempfile
 import time
 
 from support import program_checks
-from support.program_checks import BIN, check, run
+from support.program_checks import BIN, check, planted_clips, run
 
 
 def small(**changes):
@@ -213,15 +213,7 @@ with tempfile.TemporaryDirectory() as folder:
 
     # Three dimensions, and what a pre-trained encoder is worth on clips of another data set.
     run("pretrain", *small(), "--dims", 3, "--layout", "kinect20", "--out", tmp / "h", "--no-eval", "--json")
-    (tmp / "nw/all_sqe").mkdir(parents=True)
-    for action in range(1, 3):
-        for subject in range(1, 5):
-            for view in range(1, 4):
-                name = f"a{action:02}_s{subject:02}_e00_v{view:02}"
-                joints = [[[0.1 * j, 0.05 * j * j + 0.02 * action * t, 2 + 0.01 * (subject + view) * j] for j in range(20)]
-                          for t in range(12)]
-                (tmp / f"nw/all_sqe/{name}.json").write_text(
-                    json.dumps({"file_name": name, "skeletons": joints, "label": action}))
+    planted_clips(tmp / "nw", 12)
     skeleton = ["--init", tmp / "h/skeleton.safetensors", "--epochs", 1, "--batch", 4, "--threads", 2, "--json"]
     tuned = run("nw_ucla", "--data", tmp / "nw", *skeleton)
     check(tuned["n_train"] == 16 and tuned["n_test"] == 8 and tuned["init"], "from a pre-trained encoder")

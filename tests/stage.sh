@@ -109,14 +109,14 @@ case $stage in
     if ! has python3; then
       echo "programs with --device cuda are not run: no python3"
     else
-      compile_programs "$build/programs" -DTMOR_CUDA_EMULATED pretrain nw_ucla &
+      compile_programs "$build/examples" -DTMOR_CUDA_EMULATED pretrain nw_ucla &
       nice g++ -std=c++20 -O1 -march=native -Wall -Wextra -Wshadow -Wconversion -Werror -DTMOR_CUDA_EMULATED \
         -I "$root/include" -I "$root/examples" -x c++ -c "$root/examples/common/cuda.cu" -o "$build/cuda.o"
       wait $!
       for program in pretrain nw_ucla; do
-        g++ "$build/programs/$program.o" "$build/cuda.o" -pthread -lz -o "$build/programs/$program"
+        g++ "$build/examples/$program.o" "$build/cuda.o" -pthread -lz -o "$build/examples/$program"
       done
-      python3 "$root/tests/cuda_programs.py" "$build/programs"
+      python3 "$root/tests/cuda_programs.py" "$build"
     fi
     ;;
   emulated_sanitized)
@@ -171,7 +171,7 @@ case $stage in
     [ ${#kernels[@]} -gt 0 ] || skip "there are no CUDA sources yet"
     mkdir -p "$build"
     failed=0
-    if has python3; then compile_programs "$build/programs" "" pretrain; fi &
+    if has python3; then compile_programs "$build/examples" "" pretrain; fi &
     programs=$!
     common=(-std=c++20 --expt-relaxed-constexpr -diag-suppress 1675 -O2 -Xcompiler -march=native --threads "$jobs"
       -I "$root/include" -I "$root/examples")
@@ -218,9 +218,9 @@ case $stage in
     # A program for its users, with the GPU's part of all of them.
     wait "$programs" || exit 1
     if has python3; then
-      g++ "$build/programs/pretrain.o" "$build/cuda.o" -L "${LD_LIBRARY_PATH%%:*}" -lcudart -ldl -pthread -lz \
-        -o "$build/programs/pretrain"
-      python3 "$root/tests/cuda_programs.py" "$build/programs" --no-gpu
+      g++ "$build/examples/pretrain.o" "$build/cuda.o" -L "${LD_LIBRARY_PATH%%:*}" -lcudart -ldl -pthread -lz \
+        -o "$build/examples/pretrain"
+      python3 "$root/tests/cuda_programs.py" "$build" --no-gpu
     fi
     ;;
   mutants)

@@ -24,3 +24,16 @@ def run(program, *arguments, status=0):
         check(len(lines) >= 1 and lines[-1].startswith("error: "), f"one clear line from {program}: {done.stderr[-400:]}")
         return lines[-1]
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def planted_clips(folder, frames):
+    """Two actions, four subjects, three cameras, in the form of NW-UCLA."""
+    (folder / "all_sqe").mkdir(parents=True)
+    for action in (1, 2):
+        for subject in range(1, 5):
+            for view in range(1, 4):
+                name = f"a{action:02}_s{subject:02}_e00_v{view:02}"
+                joints = [[[0.1 * j, 0.05 * j * j + 0.02 * action * t, 2 + 0.01 * (subject + view) * j] for j in range(20)]
+                          for t in range(frames)]
+                (folder / f"all_sqe/{name}.json").write_text(
+                    json.dumps({"file_name": name, "skeletons": joints, "label": action}))

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "support/emu_orders.hpp"
+#include "support/tiny_models.hpp"
 #include "tmor/autograd/backward.hpp"
 #include "tmor/cuda/cuda.cuh"
 #include "tmor/cuda/graph.hpp"
@@ -30,15 +31,8 @@ template <class F> void with_both_streams(F&& f) {
 }
 
 models::SkeletonEncoder<float, Cuda> tiny_encoder(Index embed) {
-  models::UnikConfig c;
-  c.joints = 4;
-  c.in_channels = 2;
-  c.heads = 2;
-  c.taps = 3;
-  c.embed = embed;
-  c.stages = {{8}, {16, 2}};
   Rng rng(3);
-  return {rng, models::SkeletonConfig(c)};
+  return {rng, models::SkeletonConfig(test::tiny_unik(embed))};
 }
 Gpu clip(Index n, std::uint64_t seed) {
   Rng rng(seed);
