@@ -122,7 +122,8 @@ case $stage in
   emulated_sanitized)
     # The tests of the emulated device under ASan and UBSan, and under TSan with its race check (that of the kernels is
     # part of `mutants`). Nothing of tmor::compiled is needed, so that few files are compiled.
-    device=(unit/main.cpp unit/cuda_emu_test.cpp unit/cuda_emu_errors_test.cpp unit/cuda_streams_test.cpp unit/cuda_race_test.cpp)
+    device=(unit/main.cpp unit/cuda_emu_test.cpp unit/cuda_emu_errors_test.cpp unit/cuda_mma_test.cpp unit/cuda_streams_test.cpp
+      unit/cuda_race_test.cpp)
     sanitized_program() { # <name> <sanitizers> <sources>...
       local folder=$build/$1 flags="-fsanitize=$2"
       shift 2

@@ -4,7 +4,7 @@
 
 #include "support/emu_orders.hpp"
 #include "tmor/cuda/device.hpp"
-#include "tmor/cuda/launch.cuh"
+#include "tmor/cuda/mma.cuh"
 
 using namespace tmor;
 
@@ -54,6 +54,25 @@ template <class T> __global__ void counts(T* n, bool atomic) {
   } else {
     ++*n;
   }
+}
+/// A row of a matrix is read by other lanes than the one that wrote or fetched it.
+template <class T>
+__global__ void matrix_rows(float* x, const T* source, bool fetched, bool barrier, bool after) {
+  TMOR_SHARED(T, tile, [16][8]);
+  T* row = &tile[threadIdx.x % 16][0];
+  if (fetched && threadIdx.x < 16) {
+    cuda::cp_async16(row, source);
+    cuda::cp_async_commit();
+    cuda::cp_async_wait<0>();
+  } else if (threadIdx.x < 16) {
+    for (int j = 0; j < 8; ++j) row[j] = source[j];
+  }
+  if (barrier) __syncwarp();
+  unsigned r[2];
+  cuda::ldmatrix<2>(r, row);
+  if (after) __syncwarp();
+  if (threadIdx.x < 16) row[0] = T(2);
+  x[threadIdx.x] = static_cast<float>(r[0]);
 }
 /// The block that is last adds up what all have written.
 template <class T> __global__ void last_adds(T* sum, T* parts, unsigned* ticket, bool barrier, bool fence) {
@@ -120,6 +139,20 @@ TEST_CASE("a counter that is not atomic") {
             const auto n = zeros<int>(1);
             launch({"counts", 2, 32}, counts<int>, data<int>(n), atomic);
           }) == !atomic);
+}
+
+TEST_CASE("loads of matrices order nothing: what they read needs a barrier before and after") {
+  for (const bool fetched : {true, false})
+    for (const bool barrier : {true, false})
+      for (const bool after : {true, false}) {
+        INFO("fetched ", fetched, " barrier ", barrier, " after ", after);
+        CHECK(races([&] {
+                const auto x = zeros<float>(32);
+                const auto source = zeros<bf16>(8);
+                launch({"matrix_rows", 1, 32}, matrix_rows<bf16>, data<float>(x), data<const bf16>(source),
+                       fetched, barrier, after);
+              }) == !(barrier && after));
+      }
 }
 
 TEST_CASE("the last block reads what the others wrote, behind barrier and fence") {

@@ -1,8 +1,8 @@
 #pragma once
 /// @file collective.hpp
 /// What threads of the emulated CUDA device do together: barriers, shuffles, votes, matches, reductions of a
-/// warp. A thread's part in one is a `Wait`; once all whom it concerns have theirs, `lane_result` says what
-/// each gets.
+/// warp, products and loads of matrices. A thread's part in one is a `Wait`; once all whom it concerns have
+/// theirs, `lane_result` says what each gets.
 
 #include <string>
 #include <string_view>
@@ -31,14 +31,31 @@ enum class Op {
   reduce_max,
   reduce_and,
   reduce_or,
-  reduce_xor
+  reduce_xor,
+  mma,
+  ldmatrix
 };
 constexpr const char* op_name(Op op) {
-  constexpr const char* names[] = {
-      "nothing",           "__syncthreads",    "__syncwarp",        "__any_sync",        "__all_sync",
-      "__ballot_sync",     "__shfl_sync",      "__shfl_up_sync",    "__shfl_down_sync",  "__shfl_xor_sync",
-      "__match_any_sync",  "__match_all_sync", "__reduce_add_sync", "__reduce_min_sync", "__reduce_max_sync",
-      "__reduce_and_sync", "__reduce_or_sync", "__reduce_xor_sync"};
+  constexpr const char* names[] = {"nothing",
+                                   "__syncthreads",
+                                   "__syncwarp",
+                                   "__any_sync",
+                                   "__all_sync",
+                                   "__ballot_sync",
+                                   "__shfl_sync",
+                                   "__shfl_up_sync",
+                                   "__shfl_down_sync",
+                                   "__shfl_xor_sync",
+                                   "__match_any_sync",
+                                   "__match_all_sync",
+                                   "__reduce_add_sync",
+                                   "__reduce_min_sync",
+                                   "__reduce_max_sync",
+                                   "__reduce_and_sync",
+                                   "__reduce_or_sync",
+                                   "__reduce_xor_sync",
+                                   "mma",
+                                   "ldmatrix"};
   return names[static_cast<int>(op)];
 }
 
@@ -58,6 +75,8 @@ struct Wait {
   bool is_signed = false;
   Place at;
   std::uint64_t result = 0;
+  /// What has to be done once, with the parts of all 32 lanes, before they go on.
+  void (*together)(const Wait* const* lanes) = nullptr;
 };
 
 /// "__syncthreads at a.cpp:35".

@@ -39,11 +39,20 @@ namespace emu {
 /// Which thread goes first among those that can.
 enum class Order { forward, reverse, random };
 
+/// 16 bytes on their way to shared memory (emu/mma.hpp): the first `bytes` come from `from`, the rest is 0.
+struct AsyncCopy {
+  void* to;
+  const void* from;
+  unsigned bytes, group;
+};
+
 struct ThreadState {
   enum { unborn, ready, waiting, returned } state = unborn;
   Fiber* fiber = nullptr;
   bool fenced = false;
   Wait wait;
+  std::deque<AsyncCopy> copies = {};  ///< not waited for, in their order
+  unsigned copy_group = 0;            ///< that the next copy belongs to
 };
 
 /// Limits that every GPU since 2010 has.
@@ -149,6 +158,15 @@ class Machine {
   /// Changes with every block.
   std::uint64_t block_number() const { return block_number_; }
   std::uint64_t launches() const { return launches_; }
+
+  /// Does [p, p + bytes) lie in one shared array of the block?
+  bool is_shared(const void* p, std::size_t bytes) const {
+    const char* c = static_cast<const char*>(p);
+    for (const Shared& s : shared_)
+      if (c >= s.p && c + bytes <= s.p + s.bytes) return true;
+    return false;
+  }
+  ThreadState& present() { return threads_[now_]; }
 
   unsigned lane() const { return static_cast<unsigned>(now_ % 32); }
 
@@ -309,6 +327,8 @@ class Machine {
     ++live_;
     threads_[t].state = ThreadState::ready;
     threads_[t].fenced = false;
+    threads_[t].copies.clear();
+    threads_[t].copy_group = 0;
     enter(t);
     if (race::kChecked) Fiber::current()->context().name(where());
     try {
@@ -385,11 +405,17 @@ class Machine {
     }
     me.state = ThreadState::waiting;
     if (!complete) return;
-    for (unsigned l = 0; l < 32; ++l)
-      if (mine.mask >> l & 1) threads_[first + l].wait.result = result_of(first, l);
+    if (mine.together) {
+      const Wait* lanes[32];
+      for (unsigned l = 0; l < 32; ++l) lanes[l] = &threads_[first + l].wait;
+      mine.together(lanes);
+    } else {
+      for (unsigned l = 0; l < 32; ++l)
+        if (mine.mask >> l & 1) threads_[first + l].wait.result = result_of(first, l);
+    }
     for (unsigned l = 0; l < 32; ++l)
       if (mine.mask >> l & 1) threads_[first + l].state = ThreadState::ready;
-    if (mine.op == Op::syncwarp) order_memory(first, first + 32, mine.mask);  // shuffles and votes order none
+    if (mine.op == Op::syncwarp) order_memory(first, first + 32, mine.mask);  // the others order none
   }
 
   /// What the threads of [first, end) in `mask` did so far comes before what they do from here on.
