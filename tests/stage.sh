@@ -47,14 +47,20 @@ launcher_of() { # <sanitizer>
   sanitizer_runs "$1" || { sanitizer_runs "$1" setarch "$(uname -m)" -R && echo "setarch $(uname -m) -R"; }
 }
 
-# Programs of examples/ that can use a GPU, without optimisation, which halves the time to build them.
+# Programs of examples/ that can use a GPU, and what they share (common.o), without optimisation, which halves the time
+# to build them.
 compile_programs() { # <folder of the objects> <flags> <programs>...
-  local folder=$1 flags=$2
+  local folder=$1 flags=$2 source
   shift 2
   mkdir -p "$folder"
-  printf '%s\n' "$@" | nice xargs -I{} g++ -std=c++20 -O0 -march=native -Wall -Wextra -Wshadow -Wconversion -Werror \
-    $flags -DTMOR_PROGRAMS_CUDA "-DTMOR_EXAMPLES=\"$root/examples\"" -I "$root/include" -I "$root/examples" \
-    -c "$root/examples/{}/main.cpp" -o "$folder/{}.o"
+  for source in "$root"/examples/common/*.cpp; do echo "#include \"$source\""; done >"$folder/common.cpp"
+  { echo "$folder/common.cpp" && printf "$root/examples/%s/main.cpp\n" "$@"; } | while read -r source; do
+    local object=${source%/main.cpp}
+    object=$(basename "$object" .cpp)
+    nice g++ -std=c++20 -O0 -march=native -Wall -Wextra -Wshadow -Wconversion -Werror $flags -DTMOR_PROGRAMS_CUDA \
+      "-DTMOR_EXAMPLES=\"$root/examples\"" -I "$root/include" -I "$root/examples" \
+      -c "$source" -o "$folder/$object.o" || exit 1
+  done
 }
 
 case $stage in
@@ -114,7 +120,7 @@ case $stage in
         -I "$root/include" -I "$root/examples" -x c++ -c "$root/examples/common/cuda.cu" -o "$build/cuda.o"
       wait $!
       for program in pretrain nw_ucla; do
-        g++ "$build/examples/$program.o" "$build/cuda.o" -pthread -lz -o "$build/examples/$program"
+        g++ "$build/examples/$program.o" "$build/examples/common.o" "$build/cuda.o" -pthread -lz -o "$build/examples/$program"
       done
       python3 "$root/tests/cuda_programs.py" "$build"
     fi
@@ -219,7 +225,7 @@ case $stage in
     # A program for its users, with the GPU's part of all of them.
     wait "$programs" || exit 1
     if has python3; then
-      g++ "$build/examples/pretrain.o" "$build/cuda.o" -L "${LD_LIBRARY_PATH%%:*}" -lcudart -ldl -pthread -lz \
+      g++ "$build/examples/pretrain.o" "$build/examples/common.o" "$build/cuda.o" -L "${LD_LIBRARY_PATH%%:*}" -lcudart -ldl -pthread -lz \
         -o "$build/examples/pretrain"
       python3 "$root/tests/cuda_programs.py" "$build" --no-gpu
     fi

@@ -31,7 +31,7 @@ int main(int argc, char** argv) {
     std::string model_path = TMOR_EXAMPLES "/models/tiny.safetensors", clip_path;
     std::vector<std::string> classes;
     program.option("--model", model_path, "skeleton.safetensors of a run");
-    program.option("--clip", clip_path, "label file of Penn Action (.mat), or poses as JSON")->required();
+    program.option("--clip", clip_path, "label file of Penn Action (.mat), or poses as JSON").required();
     program.option("--classes", classes, "names to choose from; none: all the model has");
     program.add(common, false);
     program.parse(argc, argv);

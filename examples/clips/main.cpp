@@ -6,7 +6,9 @@
 ///
 /// Sides are the parts that clips.json gives, or those of a protocol file: --protocol mine.json.
 
+#include "common/protocols.hpp"
 #include "common/trimmed.hpp"
+#include "tmor/data/clip_folder.hpp"
 
 int main(int argc, char** argv) {
   return cli::run([&] {

@@ -1,33 +1,12 @@
 #pragma once
-/// Training on the CPU or a GPU, all that needs kernels in it and nothing else: batches are made, and figures
-/// taken, on the CPU by the caller. nvcc compiles these templates for `Cuda` in common/cuda.cu: nothing
-/// outside of them may compute with CPU tensors.
+/// What common/device.hpp declares, for any device: all that needs kernels and nothing else. nvcc compiles
+/// these templates for `Cuda` in common/cuda.cu: nothing outside of them may compute with CPU tensors.
 
-#include <functional>
-
-#include "common/batch.hpp"
+#include "common/device.hpp"
 #include "tmor/nn/twin.hpp"
-#include "tmor/train/fine_tune.hpp"
 #include "tmor/train/gradcache.hpp"
 
 namespace task {
-
-using tmor::Context;
-using tmor::Cpu;
-using tmor::Rng;
-using tmor::io::Json;
-
-using Classifier = tmor::train::SkeletonClassifier<>;
-/// Class logits (N, classes) in evaluation mode, on the CPU.
-using Logits = std::function<Tensor<>(const Batch&)>;
-
-/// How to train.
-struct Learning {
-  tmor::train::LoopOptions loop;
-  double weight_decay = 0;
-  double label_smoothing = 0;  ///< of classes
-  Index chunk = 0;             ///< samples that towers see at once (GradCache); 0: the whole batch
-};
 
 /// `x` on a device, undefined as it was.
 template <class Device, class T> Tensor<T, Device> moved(const Tensor<T>& x) {
@@ -93,8 +72,7 @@ Json parts_json(const tmor::models::TriModal<float, Device>& net,
   return j;
 }
 
-/// Trains the towers of `m` on `Device`; they end as their averages, unless a signal stopped the run.
-/// `validate()` sees them in `m`, as their averages.
+/// `learn_towers` of device.hpp on `Device`.
 template <class Device>
 tmor::train::LoopResult learn_towers(const tmor::models::TriModal<>& m,
                                      tmor::data::Loader<TriSamples>& loader, Rng& rng, const Learning& o,
@@ -142,8 +120,7 @@ tmor::train::LoopResult learn_towers(const tmor::models::TriModal<>& m,
   return result;
 }
 
-/// Trains `m` with labels on `Device`; it ends as its averages, unless a signal stopped the run.
-/// `validate(logits)` and, at the end, `done(logits)` see the averages through `logits`, computed there.
+/// `learn_classes` of device.hpp on `Device`.
 template <class Device>
 tmor::train::LoopResult learn_classes(const Classifier& m, tmor::data::Loader<Batch>& loader, Rng& rng,
                                       const Learning& o, const std::function<Json(const Logits&)>& validate,

@@ -1,12 +1,10 @@
 #pragma once
 /// The protocols of examples/protocols by name, and predictions measured under one.
 
-#include <cstdio>
 #include <string>
-#include <vector>
 
 #include "common/cli.hpp"
-#include "tmor/eval/score.hpp"
+#include "tmor/eval/protocol.hpp"
 
 namespace task {
 
@@ -14,55 +12,17 @@ using tmor::io::Json;
 
 /// The protocol of a path ending in .json, or of a name in `folder`; `prefix` may be left out of the name
 /// ("cs" for "smarthome-cs"). @throws UsageError naming the nearest one.
-inline tmor::eval::Protocol find_protocol(const std::string& given, const std::string& prefix = "",
-                                          const std::string& folder = TMOR_EXAMPLES "/protocols") {
-  if (given.ends_with(".json")) return tmor::eval::read_protocol(given);
-  for (const auto& name : {given, prefix + given})
-    if (const std::string path = folder + "/" + name + ".json"; tmor::io::exists(path))
-      return tmor::eval::read_protocol(path);
-  std::vector<std::string> names;
-  for (const auto& name : tmor::io::list_directory(folder))
-    if (name.ends_with(".json") && name.starts_with(prefix)) names.push_back(name.substr(0, name.size() - 5));
-  throw cli::UsageError("--protocol: no '" + given + "' in " + folder + "; did you mean '" +
-                        tmor::nearest_name(given, names) + "'?");
-}
+tmor::eval::Protocol find_protocol(const std::string& given, const std::string& prefix = "",
+                                   const std::string& folder = TMOR_EXAMPLES "/protocols");
 
 /// A fraction for people: "  97.35", or a dash for what has no value.
-inline std::string percent(const Json& value) {
-  if (!value.is_number() || !tmor::is_finite(value.get<double>())) return "     -";
-  char text[32];
-  std::snprintf(text, sizeof text, "%6.2f", 100 * value.get<double>());
-  return text;
-}
+std::string percent(const Json& value);
 
 /// The table of all frame policies of a result of `eval::score_frames`.
-inline void print_frame_policies(const Json& r) {
-  std::fprintf(stderr, "%s\n\n", r["protocol"].get<std::string>().c_str());
-  std::fprintf(stderr, "%-20s %8s %8s %8s %10s\n", "policy", "mAP %", "WAP %", "chance %", "rows");
-  for (const auto& [name, p] : r["policies"].items()) {
-    const bool defined = p.contains("rows");
-    std::fprintf(stderr, "%-20s %8s %8s %8s %10s%s\n", name.c_str(), percent(p["map"]).c_str(),
-                 percent(defined ? p["wap"] : Json()).c_str(),
-                 percent(defined ? p["chance"] : Json()).c_str(),
-                 defined ? std::to_string(p["rows"].get<tmor::Index>()).c_str() : "-",
-                 name == r["policy"].get<std::string>() ? "  <- the protocol's" : "");
-    if (!defined) std::fprintf(stderr, "    %s\n", p["reason"].get<std::string>().c_str());
-  }
-}
+void print_frame_policies(const Json& r);
 
 /// Measures the predictions of clips in the file `path` against the labels of the test side of `p`.
-inline Json score_clip_file(const tmor::eval::Protocol& p, const std::string& data, const std::string& path,
-                            bool allow_missing) {
-  const std::string text = tmor::eval::read_text_or_gzip(path);
-  Json r = tmor::eval::score_clips(p, tmor::eval::test_labels(p, data),
-                                   tmor::eval::parse_clip_scores(text, path, p.classes), allow_missing);
-  std::fprintf(
-      stderr,
-      "%s\n\ntop-1 %s %%, top-5 %s %%, mean over classes %s %% (chance %s %%), %d clips, %d without scores\n",
-      r["protocol"].get<std::string>().c_str(), percent(r["top1"]).c_str(), percent(r["top5"]).c_str(),
-      percent(r["mean_class"]).c_str(), percent(r["chance"]).c_str(), r["samples"].get<int>(),
-      r["missing"].get<int>());
-  return r;
-}
+Json score_clip_file(const tmor::eval::Protocol& p, const std::string& data, const std::string& path,
+                     bool allow_missing);
 
 }  // namespace task

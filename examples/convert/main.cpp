@@ -31,10 +31,10 @@ int main(int argc, char** argv) {
     cli::Common common;
     std::string pickle, out, train, test, names;
     double threshold = 0.01;
-    program.option("--pickle", pickle, "file of PySKL or MMAction2")->required();
-    program.option("--out", out, "folder to write")->required();
-    program.option("--train", train, "split that trains")->required();
-    program.option("--test", test, "split that tests")->required();
+    program.option("--pickle", pickle, "file of PySKL or MMAction2").required();
+    program.option("--out", out, "folder to write").required();
+    program.option("--train", train, "split that trains").required();
+    program.option("--test", test, "split that tests").required();
     program.option("--classes", names,
                    "text file, a class a line in the order of the labels; default: numbers");
     program.option("--threshold", threshold, "joints with a score not above it are missing");

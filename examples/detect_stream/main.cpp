@@ -98,18 +98,18 @@ int main(int argc, char** argv) {
     Index ahead = 0, hop = 0;
     bool quiet = false;
     program.option("--detector", detector, "detector.safetensors of a run of tsu, charades or utkinect")
-        ->required();
-    program.option("--poses", path, "poses of the video: .json, .npz or .npy")->required();
+        .required();
+    program.option("--poses", path, "poses of the video: .json, .npz or .npy").required();
     program.option("--joints", joints, "layout of poses in arrays");
-    program.option("--fps", fps, "frames a second")->check(cli::in_range(0.1, 1000.0));
+    program.option("--fps", fps, "frames a second").check(cli::in_range(0.1, 1000.0));
     program.option("--ahead", ahead, "frames of a window that are waited for, at the detector's rate")
-        ->check(cli::at_least<Index>(0));
+        .check(cli::at_least<Index>(0));
     program
         .option("--hop", hop,
                 "frames from one window to the next, at the detector's rate; 0: the detector's own")
-        ->check(cli::at_least<Index>(0));
+        .check(cli::at_least<Index>(0));
     program.option("--threshold", threshold, "probability from which an action is told")
-        ->check(cli::in_range(0.0, 1.0));
+        .check(cli::in_range(0.0, 1.0));
     program.flag("--quiet", quiet, "tell the result only");
     program.option("--annotations", annotations,
                    "of this one video, for its frame mAP: TSU's .csv, or JSON of its form, in frames");

@@ -13,10 +13,10 @@ int main(int argc, char** argv) {
     std::string path, out;
     task::SourceOptions source;
     tmor::Index clips = 800;
-    program.option("--model", path, "model.safetensors of a run")->required();
+    program.option("--model", path, "model.safetensors of a run").required();
     program
         .option("--eval-clips", clips, "generated clips that test trained actions; other tests in proportion")
-        ->check(cli::at_least<tmor::Index>(60));
+        .check(cli::at_least<tmor::Index>(60));
     program.option("--metrics", out, "also write the result to this JSON file");
     program.add(common, false);
     program.parse(argc, argv);

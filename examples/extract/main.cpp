@@ -29,12 +29,12 @@ int main(int argc, char** argv) {
     std::string path, data = "synth", out;
     task::SourceOptions source;
     source.synth_clips = 100;
-    program.option("--model", path, "model.safetensors of a run of examples/pretrain")->required();
+    program.option("--model", path, "model.safetensors of a run of examples/pretrain").required();
     program.option("--data", data, "synth, shards:PATH or penn:DIR");
     program.option("--synth-clips", source.synth_clips, "with --data synth")
-        ->check(cli::at_least<tmor::Index>(1));
+        .check(cli::at_least<tmor::Index>(1));
     program.option("--penn-captions", source.penn_captions, "captions.json of Penn Action");
-    program.option("--out", out, "file to write, .safetensors")->required();
+    program.option("--out", out, "file to write, .safetensors").required();
     program.add(common, false);
     program.parse(argc, argv);
 

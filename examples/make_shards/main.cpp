@@ -5,6 +5,7 @@
 /// writes shards/train-000000.tar, ...; `pretrain --data shards:shards` reads them.
 
 #include "common/sources.hpp"
+#include "tmor/data/shards.hpp"
 
 int main(int argc, char** argv) {
   return cli::run([&] {
@@ -14,18 +15,18 @@ int main(int argc, char** argv) {
     tmor::data::ShardWriterOptions shard;
     std::string data = "synth", out;
     program.option("--data", data, "synth, shards:PATH or penn:DIR");
-    program.option("--out", out, "prefix of the files")->required();
+    program.option("--out", out, "prefix of the files").required();
     program.option("--layout", source.layout, "joints of generated skeletons");
     program.option("--synth-clips", source.synth_clips, "with --data synth")
-        ->check(cli::at_least<tmor::Index>(1));
+        .check(cli::at_least<tmor::Index>(1));
     program.option("--video-frames", source.video_frames, "of a generated video; 0: none")
-        ->check(cli::in_range<tmor::Index>(0, 64));
+        .check(cli::in_range<tmor::Index>(0, 64));
     program.option("--side", source.side, "of a generated video frame, pixels")
-        ->check(cli::in_range<tmor::Index>(8, 1024));
+        .check(cli::in_range<tmor::Index>(8, 1024));
     program.option("--penn-captions", source.penn_captions, "captions.json of Penn Action");
     program.option("--max-bad", source.max_bad, "bad samples of shards that may be passed over")
-        ->check(cli::at_least<tmor::Index>(0));
-    program.option("--shard-samples", shard.max_samples, "of one file")->check(cli::at_least<tmor::Index>(1));
+        .check(cli::at_least<tmor::Index>(0));
+    program.option("--shard-samples", shard.max_samples, "of one file").check(cli::at_least<tmor::Index>(1));
     program.add(common, false);
     program.parse(argc, argv);
 

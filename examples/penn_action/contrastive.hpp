@@ -5,12 +5,17 @@
 #include <array>
 #include <set>
 
+#include "common/encoder.hpp"
 #include "common/probes.hpp"
+#include "common/schedule.hpp"
 #include "common/supervised.hpp"
 #include "common/texts.hpp"
 #include "settings.hpp"
 #include "tmor/data/penn_action.hpp"
+#include "tmor/eval/zero_shot.hpp"
+#include "tmor/optim/adamw.hpp"
 #include "tmor/text/prompt_file.hpp"
+#include "tmor/train/skeleton_model.hpp"
 
 namespace penn {
 

@@ -9,6 +9,7 @@
 /// ICCV 2013; http://dreamdragon.github.io/PennAction). Only labels are read; the split is each file's own
 /// `train` flag.
 
+#include "common/protocols.hpp"
 #include "common/trimmed.hpp"
 #include "contrastive.hpp"
 
@@ -19,7 +20,7 @@ int main(int argc, char** argv) {
     penn::add_options(program, o);
     program.parse(argc, argv);
     // Hidden joints keep the annotators' guess; ones in the image's corner are filled from the frames beside.
-    const task::Benchmark benchmark{
+    const task::ClipBenchmark benchmark{
         "manual 2-D poses (13 joints)",
         [&](const std::string& id) { return o.data + "/labels/" + id + ".mat"; },
         [](const std::string& path) { return tmor::data::read_penn_clip(path).sequence(); },

@@ -145,16 +145,16 @@ int main(int argc, char** argv) {
     std::string data, protocol, out, format = "lcrnet";
     double fps = 25, lost = 0.15;
     Index every = 1;
-    program.option("--data", data, "folder of the official annotations")->required();
+    program.option("--data", data, "folder of the official annotations").required();
     program.option("--protocol", protocol, "name of a file of examples/protocols without .json, or a path")
-        ->required();
-    program.option("--poses", out, "folder to write to")->required();
+        .required();
+    program.option("--poses", out, "folder to write to").required();
     program.choice("--format", format, {"lcrnet", "coco", "npy"}, "of the files");
     program.option("--fps", fps, "frames a second; annotations in frames have one pose a frame")
-        ->check(cli::in_range(1.0, 240.0));
+        .check(cli::in_range(1.0, 240.0));
     program.option("--lost", lost, "share of stretches in which nobody is seen")
-        ->check(cli::in_range(0.0, 1.0));
-    program.option("--every", every, "write every n-th video only")->check(cli::at_least<Index>(1));
+        .check(cli::in_range(0.0, 1.0));
+    program.option("--every", every, "write every n-th video only").check(cli::at_least<Index>(1));
     program.add(common, false);
     program.parse(argc, argv);
 

@@ -37,41 +37,40 @@ inline void add_options(cli::Program& p, Settings& o) {
   p.option("--model", o.model, "JSON file of model settings that differ from --size");
   p.option("--layout", o.source.layout, "joints that the encoder reads");
   p.option("--dims", o.source.dims, "coordinates of generated joints: 2, pixels, or 3, metres")
-      ->check(cli::in_range<Index>(2, 3));
+      .check(cli::in_range<Index>(2, 3));
   p.option("--frames", o.input.frames, "frames of a skeleton clip after resampling")
-      ->check(cli::in_range<Index>(8, 1024));
-  p.option("--synth-clips", o.source.synth_clips, "size of the generated set")
-      ->check(cli::at_least<Index>(1));
+      .check(cli::in_range<Index>(8, 1024));
+  p.option("--synth-clips", o.source.synth_clips, "size of the generated set").check(cli::at_least<Index>(1));
   p.option("--video-frames", o.source.video_frames, "of a video; 0: no video tower")
-      ->check(cli::in_range<Index>(0, 64));
-  p.option("--side", o.source.side, "of a video frame, pixels")->check(cli::in_range<Index>(8, 1024));
+      .check(cli::in_range<Index>(0, 64));
+  p.option("--side", o.source.side, "of a video frame, pixels").check(cli::in_range<Index>(8, 1024));
   p.option(
        "--video-features", o.features,
        "numbers of a stored frame feature (.features.npy of shards) that the video tower reads instead of "
        "pixels; 0: pixels")
-      ->check(cli::in_range<Index>(0, 65536));
-  p.option("--batch", o.batch, "samples a step")->check(cli::at_least<Index>(2));
+      .check(cli::in_range<Index>(0, 65536));
+  p.option("--batch", o.batch, "samples a step").check(cli::at_least<Index>(2));
   p.option("--chunk", o.chunk,
            "samples that the towers see at once (GradCache): a larger batch in the memory of this; 0: all")
-      ->check(cli::at_least<Index>(0));
-  p.option("--lr", o.lr, "highest learning rate")->check(cli::at_least(0.0));
-  p.option("--weight-decay", o.weight_decay, "AdamW's")->check(cli::at_least(0.0));
-  p.option("--clip", o.clip, "bound on the norm of the gradient; 0: none")->check(cli::at_least(0.0));
+      .check(cli::at_least<Index>(0));
+  p.option("--lr", o.lr, "highest learning rate").check(cli::at_least(0.0));
+  p.option("--weight-decay", o.weight_decay, "AdamW's").check(cli::at_least(0.0));
+  p.option("--clip", o.clip, "bound on the norm of the gradient; 0: none").check(cli::at_least(0.0));
   p.option("--ema", o.ema, "decay of the averaged parameters that are saved and measured; 0: none")
-      ->check(cli::in_range(0.0, 0.99999));
+      .check(cli::in_range(0.0, 0.99999));
   p.choice("--contrast", o.contrast, {"info_nce", "siglip"}, "how towers are compared");
-  p.option("--frame-weight", o.frame, "of the frame-level term")->check(cli::at_least(0.0));
-  p.option("--video-text-weight", o.video_text, "of video against text")->check(cli::at_least(0.0));
-  p.option("--vocab", o.vocab, "tokens of the tokenizer at most")->check(cli::in_range<Index>(259, 65536));
+  p.option("--frame-weight", o.frame, "of the frame-level term").check(cli::at_least(0.0));
+  p.option("--video-text-weight", o.video_text, "of video against text").check(cli::at_least(0.0));
+  p.option("--vocab", o.vocab, "tokens of the tokenizer at most").check(cli::in_range<Index>(259, 65536));
   p.option("--max-bad", o.source.max_bad, "bad samples of shards that may be passed over")
-      ->check(cli::at_least<Index>(0));
+      .check(cli::at_least<Index>(0));
   p.option("--eval-every", o.eval_every,
            "epochs between looks at retrieval on unseen bodies; 0: only at the end")
-      ->check(cli::at_least<Index>(0));
+      .check(cli::at_least<Index>(0));
   p.option("--penn-captions", o.source.penn_captions, "captions.json of Penn Action");
   p.option("--eval-clips", o.eval_clips,
            "generated clips that test trained actions; other tests in proportion")
-      ->check(cli::at_least<Index>(60));
+      .check(cli::at_least<Index>(60));
   p.flag("--compare", o.compare,
          "also train the models to compare with: skeletons and text alone, and labels");
   p.flag("--no-eval", o.no_eval, "train and save only");

@@ -4,6 +4,7 @@
 
 #include "common/encoder.hpp"
 #include "common/evaluation.hpp"
+#include "common/schedule.hpp"
 #include "common/training.hpp"
 #include "settings.hpp"
 

@@ -7,6 +7,7 @@
 /// under every policy side by side: the same predictions differ by points between them.
 
 #include "common/protocols.hpp"
+#include "tmor/eval/score.hpp"
 
 using namespace tmor;
 
@@ -16,10 +17,10 @@ int main(int argc, char** argv) {
     cli::Common common;
     std::string scores, protocol, data, folder = TMOR_EXAMPLES "/protocols";
     bool allow_missing = false;
-    program.option("--score", scores, "predictions, text or .gz")->required();
+    program.option("--score", scores, "predictions, text or .gz").required();
     program.option("--protocol", protocol, "name of a file in --protocols without .json, or a path")
-        ->required();
-    program.option("--data", data, "folder of the data set's annotations")->required();
+        .required();
+    program.option("--data", data, "folder of the data set's annotations").required();
     program.option("--protocols", folder, "folder of the protocols");
     program.flag("--allow-missing", allow_missing,
                  "leave test videos or clips without scores out, and count them");

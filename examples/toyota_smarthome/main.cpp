@@ -55,13 +55,13 @@ int main(int argc, char** argv) {
     o.store = 256;
     program.option("--poses", o.poses, "folder of the pose files; default: poses below --data");
     program.option("--dims", o.dims, "2: pose2d, 3: pose3d of LCR-Net's files")
-        ->check(cli::in_range<Index>(2, 3));
+        .check(cli::in_range<Index>(2, 3));
     program.flag("--swap-sides", o.swap_sides,
                  "take the left joints for right ones: public readers of the files disagree about them");
     task::add_options(program, o, "folder with splits/ and poses/");
     program.parse(argc, argv);
     const std::string folder = o.poses.empty() ? o.data + "/poses" : o.poses;
-    const task::Benchmark benchmark{
+    const task::ClipBenchmark benchmark{
         tmor::detail::cat("LCR-Net poses, ", o.dims, "-D, or key points of the .npz files"),
         [&](const std::string& id) {
           for (const char* ending : {"_pose3d.json", ".json", ".npz"})

@@ -8,6 +8,10 @@
 /// are given on request. With folds, a clip's probabilities are those of the network that never saw its
 /// subject; what is reported is over all clips together.
 
+#include "common/encoder.hpp"
+#include "common/pretrained.hpp"
+#include "common/protocols.hpp"
+#include "common/supervised.hpp"
 #include "common/trimmed.hpp"
 
 namespace {
@@ -90,7 +94,7 @@ Json cross_validate(const task::ClipSet& all, const Settings& given, const task:
 }
 
 /// The cross-validation of a protocol with folds.
-Json run_folds(const Settings& o, const task::Benchmark& b, const tmor::eval::Protocol& p) {
+Json run_folds(const Settings& o, const task::ClipBenchmark& b, const tmor::eval::Protocol& p) {
   if (o.mode != "supervised")
     throw cli::UsageError("--mode " + o.mode + ": with folds only supervised; give --protocol split1");
   const auto list = tmor::eval::list_clips(p, o.data);
@@ -125,12 +129,12 @@ int main(int argc, char** argv) {
     o.input.rotate = o.input.scale = o.input.shear = 0.1;
     o.input.joint_drop = 0;
     program.option("--folds", o.folds, "parts that subjects are dealt to; 0: each subject is one")
-        ->check(cli::in_range<Index>(0, 1000));
+        .check(cli::in_range<Index>(0, 1000));
     program.option("--only", o.only, "folds that are run, from the first on; 0: all")
-        ->check(cli::at_least<Index>(0));
+        .check(cli::at_least<Index>(0));
     task::add_options(program, o, "folder with joint_positions and splits");
     program.parse(argc, argv);
-    const task::Benchmark benchmark{
+    const task::ClipBenchmark benchmark{
         "OpenPose joints (18) as the data set comes with them",
         [&](const std::string& id) {
           for (const auto& gesture : tmor::data::uav_gestures().names()) {

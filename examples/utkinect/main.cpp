@@ -65,10 +65,10 @@ int main(int argc, char** argv) {
     o.input.rotate = 0.1;
     o.turn = 0.8;
     o.flip = true;
-    program.option("--data", o.data, "folder with joints/*.txt and the labels")->required();
+    program.option("--data", o.data, "folder with joints/*.txt and the labels").required();
     program.option("--labels", o.labels, "file of labels in it");
     program.option("--holdout", o.holdout, "training subject to measure on instead of the test subjects")
-        ->check(cli::in_range<tmor::Index>(0, 6));
+        .check(cli::in_range<tmor::Index>(0, 6));
     task::add_detection_options(program, o);
     program.parse(argc, argv);
     task::run_and_print(program, o.common, [&] { return task::run_detection(read_videos(o, 4), o); });

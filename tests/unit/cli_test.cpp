@@ -1,4 +1,4 @@
-#include "../../examples/common/cli.hpp"
+#include "../../examples/common/cli.cpp"
 
 #include <doctest/doctest.h>
 
@@ -25,7 +25,7 @@ Options parse(std::vector<const char*> args) {
   cli::Program program("A program for tests.");
   o.common.epochs = 30;
   program.add(o.common);
-  program.option("--lr", o.lr, "learning rate")->check(cli::at_least(0.0));
+  program.option("--lr", o.lr, "learning rate").check(cli::at_least(0.0));
   program.option("--ks", o.ks, "shots");
   program.option("--text", o.text, "anything");
   program.choice("--mode", o.mode, {"supervised", "contrastive"}, "what to train");

@@ -5,6 +5,7 @@
 
 #include <span>
 
+#include "tmor/ops/elementwise.hpp"
 #include "tmor/ops/index.hpp"
 #include "tmor/ops/movement.hpp"
 #include "tmor/skeleton/sequence.hpp"
