@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
-"""Runs programs with --device cuda the way a user does: cuda_programs.py FOLDER, which holds examples/pretrain
-and examples/nw_ucla.
+"""Runs programs with --device cuda the way a user does: cuda_programs.py FOLDER, which holds them in examples/.
 
-On the emulated device a few steps of tri-modal and of supervised training give the CPU's losses, and runs go on from the
-other device's checkpoints. With --no-gpu: programs built for a GPU say in one line that there is none, and work on the CPU.
+On the emulated device a few steps of every kind of training give the CPU's losses, frozen encoders its scores, and runs go
+on from the other device's checkpoints. With --no-gpu: programs built for a GPU say in one line that there is none, and work on the CPU.
 """
 import json
 import pathlib
@@ -12,7 +11,7 @@ import sys
 import tempfile
 
 from support import program_checks
-from support.program_checks import BIN, check, planted_clips
+from support.program_checks import BIN, check, planted_clips, planted_sequences, planted_sports
 
 NO_GPU = "--no-gpu" in sys.argv
 
@@ -66,12 +65,42 @@ with tempfile.TemporaryDirectory() as name:
 
     planted_clips(tmp / "nw", 8)
     labels = ["nw_ucla", "--data", tmp / "nw", "--size", "tiny", "--batch", 8, "--frames", 8, "--json"]
-    tested = []
+    def on_both(name, *words, trains=True):
+        """The losses of a run on each device, where it trains, and all numbers of its file of predictions."""
+        numbers = []
+        for d in ("cpu", "cuda"):
+            file = tmp / f"{name}_{d}.txt"
+            full = [*words, "--device", d, "--predictions", file]
+            numbers.append(losses(tmp / f"{name}_{d}", *full, "--max-steps", 2) if trains else [])
+            if not trains:
+                done = run(*full)
+                check(done.returncode == 0, f"{words}: {done.stderr[-800:]}")
+            numbers[-1] += [float(x) for line in file.read_text().splitlines() for x in line.split()[1:]]
+        return numbers
+
+    alike(*on_both("supervised", *labels), 1e-3, "supervised training, and the probabilities of test clips")
+
+    # What a frozen encoder sees, and what captions say of it.
+    for mode in ("linear", "zeroshot"):
+        a, b = on_both(mode, *labels, "--mode", mode, "--init", tmp / "cpu", trains=False)
+        check(len(a) == len(b) == 80 and max(abs(x - y) for x, y in zip(a, b)) < 2e-3, f"{mode}: {a} and {b}")
+
+    # Detection: windows trained on, whole videos read.
+    planted_sequences(tmp / "ut")
+    windows = ["utkinect", "--data", tmp / "ut", "--size", "tiny", "--batch", 4, "--frames", 8, "--hop", 8, "--head-width", 8,
+               "--json"]
+    a, b = on_both("detection", *windows)
+    check(len(a) == len(b) > 100 and max(abs(x - y) for x, y in zip(a, b)) < 1e-3, "losses, and logits of test videos")
+
+    # Captions.
+    planted_sports(tmp / "penn", ["bowl", "golf_swing", "squat", "pullup"], 8)
+    captions = ["penn_action", "--data", tmp / "penn", "--mode", "contrastive", "--split", 0, "--instance", 1, "--size", "tiny",
+                "--frames", 8, "--batch", 4, "--max-steps", 1, "--json"]
+    told = []
     for d in ("cpu", "cuda"):
-        words = [*labels, "--device", d, "--predictions", tmp / f"{d}.txt"]
-        tested.append(losses(tmp / f"nw_{d}", *words, "--max-steps", 2))
-        tested[-1] += [float(x) for line in (tmp / f"{d}.txt").read_text().splitlines() for x in line.split()[1:]]
-    alike(*tested, 1e-3, "supervised training, and the probabilities of test clips")
-    refused = run(*labels, "--mode", "linear", "--init", "none", "--device", "cuda")
-    check(refused.returncode == 2 and "--device cpu" in refused.stderr, "what computes on the CPU alone says so")
+        done = run(*captions, "--device", d, "--out", tmp / f"penn_{d}")
+        check(done.returncode == 0, f"{captions}: {done.stderr[-800:]}")
+        log = (tmp / f"penn_{d}/split0-seed0/log.jsonl").read_text().splitlines()
+        told.append([json.loads(line)["loss"] for line in log if "loss" in line])
+    alike(*told, 1e-4, "training against captions")
 print(f"{program_checks.checks} checks of programs with --device cuda hold")

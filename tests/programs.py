@@ -16,7 +16,7 @@ import tempfile
 import time
 
 from support import program_checks
-from support.program_checks import BIN, check, planted_clips, run
+from support.program_checks import BIN, check, planted_clips, planted_sequences, planted_sports, run
 
 
 def small(**changes):
@@ -104,13 +104,7 @@ def detection(tmp):
                    "--predictions", tmp / "tsu/25.txt", "--json")
     check(official["rows"] == 75 and len((tmp / "tsu/25.txt").read_text().splitlines()) == 75, "25 rows a video")
 
-    (tmp / "ut/joints").mkdir(parents=True)
-    labels = ""
-    for s in range(1, 9):
-        lines = [" ".join(map(str, [2 * t, *(((7 * k * t + s) % 11) / 10 for k in range(60))])) for t in range(90)]
-        (tmp / f"ut/joints/joints_s{s:02}_e01.txt").write_text("\n".join(lines) + "\n")
-        labels += f"s{s:02}_e01\nwalk: 10 60\nthrow: 80 120\n"
-    (tmp / "ut/actionLabel.txt").write_text(labels)
+    planted_sequences(tmp / "ut")
     kinect = run("utkinect", "--data", tmp / "ut", "--size", "tiny", "--max-steps", 2, "--json")
     check(kinect["rows"] == 180 and kinect["n_train"] == 6, "two test subjects")
     several = run("utkinect", "--data", tmp / "ut", "--size", "tiny", "--max-steps", 2, "--stream", "ensemble",
@@ -221,6 +215,16 @@ with tempfile.TemporaryDirectory() as folder:
     check(fresh["n_train"] == 8 and fresh["init"] is None and fresh["parameters"] == tuned["parameters"], "its network alone")
     check("2-D" in run("extract", "--model", tmp / "h/model.safetensors", "--data", f"shards:{tmp / 'f'}", "--out",
                        tmp / "x.safetensors", status=1), "2-D clips for a network of 3-D ones")
+
+    # Captions of seen actions, then unseen ones by their skeletons alone; and on a frozen encoder.
+    planted_sports(tmp / "penn", ["bowl", "golf_swing", "squat", "pullup"], 12)
+    sports = ["penn_action", "--data", tmp / "penn", "--size", "tiny", "--frames", 8, "--batch", 4, "--json"]
+    captions = run(*sports, "--mode", "contrastive", "--split", 0, "--max-steps", 2, "--instance", 1, "--out", tmp / "c")
+    check(captions["prompt_seen"]["runs"] == 1 and 0 <= captions["zero_shot"]["unseen"]["top1"] <= 1 and
+          0 <= captions["linear"]["top1"] <= 1, "seen and unseen actions")
+    ranked = run("classify_clip", "--model", tmp / "c/split0-seed0/skeleton.safetensors", "--clip", tmp / "penn/labels/0001.mat",
+                 "--json")
+    check(len(ranked["ranking"]) == 15, "the exported encoder knows all actions by their captions")
 
     # The table of transfer, from a model pre-trained already.
     (tmp / "t/nw_ucla").mkdir(parents=True)

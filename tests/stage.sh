@@ -115,11 +115,12 @@ case $stage in
     if ! has python3; then
       echo "programs with --device cuda are not run: no python3"
     else
-      compile_programs "$build/examples" -DTMOR_CUDA_EMULATED pretrain nw_ucla &
+      programs="pretrain nw_ucla utkinect penn_action"
+      compile_programs "$build/examples" -DTMOR_CUDA_EMULATED $programs &
       nice g++ -std=c++20 -O1 -march=native -Wall -Wextra -Wshadow -Wconversion -Werror -DTMOR_CUDA_EMULATED \
         -I "$root/include" -I "$root/examples" -x c++ -c "$root/examples/common/cuda.cu" -o "$build/cuda.o"
       wait $!
-      for program in pretrain nw_ucla; do
+      for program in $programs; do
         g++ "$build/examples/$program.o" "$build/examples/common.o" "$build/cuda.o" -pthread -lz -o "$build/examples/$program"
       done
       python3 "$root/tests/cuda_programs.py" "$build"

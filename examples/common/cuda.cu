@@ -7,6 +7,22 @@ namespace task {
 /// @throws Error in one line where no GPU can be used.
 void check_cuda() { tmor::cuda_api(); }
 
+Encode encoder_on_cuda(const tmor::models::SkeletonEncoder<>& encoder) {
+  return encoder_on<tmor::Cuda>(encoder);
+}
+
+tmor::train::LoopResult learn_windows_cuda(const WindowDetector<>& m, tmor::data::Loader<WindowBatch>& loader,
+                                           Rng& rng, const Learning& o,
+                                           const std::function<Json()>& validate) {
+  return learn_windows<tmor::Cuda>(m, loader, rng, o, validate);
+}
+
+tmor::train::LoopResult learn_captions_cuda(const CaptionTowers<>& m,
+                                            tmor::data::Loader<CaptionedBatch>& loader, Rng& rng,
+                                            const Learning& o) {
+  return learn_captions<tmor::Cuda>(m, loader, rng, o);
+}
+
 tmor::train::LoopResult learn_towers_cuda(const tmor::models::TriModal<>& m,
                                           tmor::data::Loader<TriSamples>& loader, Rng& rng, const Learning& o,
                                           const std::function<Json()>& validate) {

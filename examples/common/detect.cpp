@@ -11,7 +11,6 @@
 #include "common/schedule.hpp"
 #include "tmor/eval/score.hpp"
 #include "tmor/io/npy.hpp"
-#include "tmor/optim/adamw.hpp"
 
 namespace task {
 
@@ -55,6 +54,7 @@ struct TrainedDetector {
   Detector detector;
   DetectionSettings settings;
   TokenCache cache = {};
+  std::vector<Tensor<>> logits = {};  ///< of the test videos, where they are known already
 };
 
 /// A number that changes with any weight.
@@ -90,10 +90,10 @@ void start_at_shares(tmor::models::FrameHead<>& head, const std::vector<Video>& 
 }
 
 /// The network before training. `pretrained` has no layers where training starts from scratch.
-WindowDetector new_detector(Rng& rng, const VideoSet& set, const DetectionSettings& o,
-                            SkeletonEncoder pretrained) {
+WindowDetector<> new_detector(Rng& rng, const VideoSet& set, const DetectionSettings& o,
+                              SkeletonEncoder pretrained) {
   const auto& poses = set.train.front().poses;
-  WindowDetector d;
+  WindowDetector<> d;
   const bool fresh = tmor::parameters(pretrained).empty();
   d.encoder = fresh ? SkeletonEncoder(
                           rng, encoder_config(o.size, poses.joints, poses.channels, o.input, 0, o.dropout))
@@ -120,7 +120,7 @@ Tensor<> video_tokens(const SkeletonEncoder& encoder, const Video& v, const Dete
                       bool mirror) {
   const Index stride = encoder.stride();
   return tmor::eval::stream_tokens(v.poses, stride, o.stream(o.rate(stride), stride),
-                                   window_encoder(encoder, o, mirror));
+                                   window_encoder(encoder_on(o.common.device, encoder), o, mirror));
 }
 
 namespace {
@@ -142,26 +142,22 @@ Detector train_detector(const VideoSet& set, const DetectionSettings& o, Skeleto
                         const std::string& out, Json& figures,
                         const std::function<Json(const Detector&)>& score_now) {
   Rng rng(o.common.seed);
-  WindowDetector model = new_detector(rng, set, o, std::move(pretrained));
+  const WindowDetector<> model = new_detector(rng, set, o, std::move(pretrained));
   const Index stride = model.encoder.stride();
   TMOR_CHECK(o.input.frames % stride == 0, "--frames ", o.input.frames, ": want a multiple of ", stride);
   tmor::eval::check(o.stream(o.rate(stride), stride), stride);
   const WindowSampler sampler(set.train, std::ssize(set.classes), stride, o);
-  tmor::optim::AdamW<> optimizer(tmor::parameters(model), {.lr = o.lr, .weight_decay = o.weight_decay});
   tmor::data::Loader<WindowBatch> loader(
       std::max(o.batch, sampler.windows()), [&](const tmor::data::BatchPlan& plan) { return sampler(plan); },
       {.batch_size = o.batch, .drop_last = true, .seed = o.common.seed, .workers = 1});
-  tmor::train::Loop loop(model, optimizer, loader, rng, loop_options(o, loader, out, o.validate_every));
   const auto as_detector = [&] { return Detector{model.encoder, tmor::eval::DetectionModel(model.head)}; };
-  const auto result = loop.run(
-      [&](const WindowBatch& b, const Context& ctx) {
-        return tmor::loss::bce_with_logits(model(b.input, ctx), b.y, b.counted);
-      },
-      [&] { return score_now(as_detector()); });
+  const auto result =
+      learn_windows(o.common.device, model, loader, rng,
+                    {.loop = loop_options(o, loader, out, o.validate_every), .weight_decay = o.weight_decay},
+                    [&] { return score_now(as_detector()); });
   stop_if_interrupted(result);
   figures["parameters"] = tmor::parameter_count(model);
   figures["loss"] = result.loss;
-  loop.ema().swap();  // the model holds the averages from here on
   return as_detector();
 }
 
@@ -192,12 +188,15 @@ Tensor<> video_logits(const TrainedDetector& m, const Video& v) {
   return m.settings.flip ? (at(false) + at(true)) * 0.5 : at(false);
 }
 
-/// The scores of one video, a row for each that its protocol counts.
+/// The scores of one of the test videos, a row for each that its protocol counts.
 tmor::FrameScores video_scores(const std::vector<TrainedDetector>& members, const Video& v,
                                const VideoSet& set) {
   const tmor::NoGrad guard;
-  Tensor<> logits = video_logits(members[0], v);
-  for (std::size_t i = 1; i < members.size(); ++i) logits += video_logits(members[i], v);
+  const auto of = [&](const TrainedDetector& m) {
+    return m.logits.empty() ? video_logits(m, v) : m.logits[static_cast<std::size_t>(&v - set.test.data())];
+  };
+  Tensor<> logits = of(members[0]);
+  for (std::size_t i = 1; i < members.size(); ++i) logits = logits + of(members[i]);
   if (members.size() > 1) logits = logits * (1.0 / static_cast<double>(members.size()));
   const Index rows = set.protocol.steps > 0 ? set.protocol.steps : v.rows > 0 ? v.rows : logits.size(0);
   return {v.id, rows,
@@ -297,6 +296,8 @@ std::vector<TrainedDetector> train_members(const VideoSet& set, const DetectionS
     if (alone) {
       figures = f;
     } else {
+      const tmor::NoGrad guard;
+      for (const auto& v : set.test) members.back().logits.push_back(video_logits(members.back(), v));
       f["map"] =
           tmor::eval::score_frames(set.protocol, set.truth, test_scores({members.back()}, set), true)["map"];
       std::fprintf(stderr, "%s: %s\n", name.c_str(), tmor::io::json_text(f).c_str());
@@ -345,6 +346,7 @@ Json run_detection(const VideoSet& set, const DetectionSettings& o, SkeletonEnco
     for (auto& m : live) {
       m.settings.ahead = online_ahead;
       m.cache = {};
+      m.logits.clear();
     }
     const auto now = live[0].settings.stream(o.rate(stride), stride);
     const auto s = tmor::eval::score_frames(set.protocol, set.truth, test_scores(live, set), true);

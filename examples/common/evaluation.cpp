@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "common/device.hpp"
 #include "common/probes.hpp"
 #include "tmor/eval/detection.hpp"
 #include "tmor/eval/retrieval.hpp"
@@ -27,17 +28,15 @@ Tensor<> in_pieces(const std::vector<tmor::SkeletonSequence>& clips, const Input
   return tmor::concat(rows, 0);
 }
 
-tmor::eval::Features features(const Candidate& m, const EvalClips& clips, const std::vector<Index>& labels,
-                              Index first, Index classes) {
+tmor::eval::Features features(const Candidate& m, const Encode& encode, const EvalClips& clips,
+                              const std::vector<Index>& labels, Index first, Index classes) {
   auto in = m.input;
   if (!m.encoder) in.streams = {.bone = false, .motion = false};
-  tmor::eval::Features f{in_pieces(clips.skeletons(), in,
-                                   [&](const Batch& b) {
-                                     return m.encoder ? (*m.encoder)(b.x, Context{}, b.present).pooled
-                                                      : tmor::flatten(b.x, 1, -1);
-                                   }),
-                         {},
-                         classes};
+  tmor::eval::Features f{
+      in_pieces(clips.skeletons(), in,
+                [&](const Batch& b) { return encode ? encode(b).pooled : tmor::flatten(b.x, 1, -1); }),
+      {},
+      classes};
   for (const Index y : labels) f.y.push_back(y - first);
   return f;
 }
@@ -70,9 +69,9 @@ Tensor<> embed_prompts(const TriModel& m, const std::vector<Index>& classes,
                        [&](const tmor::models::TextBatch<>& t) { return m.net.embed_texts(t, Context{}); });
 }
 
-Tensor<> embed_skeletons(const TriModel& m, const std::vector<tmor::SkeletonSequence>& clips) {
-  return in_pieces(clips, m.input,
-                   [&](const Batch& b) { return m.net.embed_skeletons(b.x, Context{}, b.present); });
+Tensor<> embed_skeletons(const Encode& encode, const InputOptions& in,
+                         const std::vector<tmor::SkeletonSequence>& clips) {
+  return in_pieces(clips, in, [&](const Batch& b) { return tmor::l2_normalize(encode(b).embed); });
 }
 
 std::vector<Index> range(Index begin, Index end) {
@@ -85,18 +84,19 @@ namespace {
 
 /// Zero-shot: unseen actions among one another, unseen combinations among one another and among all
 /// combinations of the trained actions.
-Json zero_shot_section(const TriModel& m, const EvalSet& set, EvalDetails* details) {
+Json zero_shot_section(const TriModel& m, const Encode& encode, const EvalSet& set, EvalDetails* details) {
   namespace synth = tmor::data::synth;
   const Index trained = synth::kTrainedActions, actions = synth::kActions;
   Json j = Json::object();
-  tmor::eval::Features f{embed_skeletons(m, set.action_test.skeletons()), {}, actions - trained};
+  tmor::eval::Features f{
+      embed_skeletons(encode, m.input, set.action_test.skeletons()), {}, actions - trained};
   for (const Index y : set.action_test.actions) f.y.push_back(y - trained);
   const auto r = tmor::eval::zero_shot(f, embed_prompts(m, range(trained, actions), synth::prompts),
                                        "fixed prompts of actions never trained on");
   j["unseen_actions"] = zero_shot_json(r, f.classes, f.size());
   if (details) details->unseen_scores = r.scores;
 
-  const auto x = embed_skeletons(m, set.combinations.skeletons());
+  const auto x = embed_skeletons(encode, m.input, set.combinations.skeletons());
   const auto among = [&](const std::vector<Index>& classes, const char* text) {
     tmor::eval::Features g{x, {}, std::ssize(classes)};
     for (const Index y : set.combinations.combinations)
@@ -119,7 +119,7 @@ Json zero_shot_section(const TriModel& m, const EvalSet& set, EvalDetails* detai
 
 }  // namespace
 
-Json retrieval_section(const TriModel& m, const EvalSet& set, EvalDetails* details) {
+Json retrieval_section(const TriModel& m, const Encode& encode, const EvalSet& set, EvalDetails* details) {
   const tmor::NoGrad guard;
   const Index n = std::min(set.sizes.retrieval, set.bodies.size());
   std::vector<tmor::SkeletonSequence> skeletons;
@@ -140,7 +140,7 @@ Json retrieval_section(const TriModel& m, const EvalSet& set, EvalDetails* detai
       some.push_back(&set.bodies.triplets[static_cast<std::size_t>(k)].video);
     videos.push_back(m.net.embed_frames(frames_of(some, *m.net.config.video), Context{}));
   }
-  const auto s = embed_skeletons(m, skeletons);
+  const auto s = embed_skeletons(encode, m.input, skeletons);
   const auto v = videos.empty() ? Tensor<>() : tmor::concat(videos, 0);
   const auto t = m.net.text
                      ? m.net.embed_texts(tokens_of(texts, m.bpe, m.net.text->config.context), Context{})
@@ -165,15 +165,15 @@ Json retrieval_section(const TriModel& m, const EvalSet& set, EvalDetails* detai
 namespace {
 
 /// Frame tokens of long sequences, which the encoder reads whole at the rate it was trained at.
-std::vector<tmor::eval::DetectionSequence> token_sequences(const Candidate& m, const EvalClips& clips,
-                                                           bool embedded) {
+std::vector<tmor::eval::DetectionSequence> token_sequences(const Candidate& m, const Encode& encode,
+                                                           const EvalClips& clips, bool embedded) {
   const tmor::NoGrad guard;
   std::vector<tmor::eval::DetectionSequence> out;
   for (const auto& t : clips.triplets) {
     auto in = m.input;
     in.frames = t.skeleton.frames * m.input.frames / kClipFrames;
     const auto b = skeleton_batch({t.skeleton}, in);
-    const auto f = (*m.encoder)(b.x, Context{}, b.present);
+    const auto f = encode(b);
     const auto tokens = tmor::reshape(f.tokens, {f.tokens.size(1), f.tokens.size(2)});
     tmor::Timeline truth{t.id, static_cast<double>(t.skeleton.frames), {}};
     for (const auto& s : t.segments)
@@ -184,19 +184,19 @@ std::vector<tmor::eval::DetectionSequence> token_sequences(const Candidate& m, c
 }
 
 /// Frame-wise detection: a head on frozen tokens, and by the texts of the actions alone.
-Json detection_section(const Candidate& m, const EvalSet& set, EvalDetails* details) {
+Json detection_section(const Candidate& m, const Encode& encode, const EvalSet& set, EvalDetails* details) {
   namespace synth = tmor::data::synth;
   if (!m.encoder) return {{"map", nullptr}, {"reason", "coordinates have no frame tokens"}};
-  const auto test = token_sequences(m, set.test_sequences, false);
+  const auto test = token_sequences(m, encode, set.test_sequences, false);
   const auto r = tmor::eval::detection(
-      token_sequences(m, set.sequences, false), test, synth::kTrainedActions,
+      token_sequences(m, encode, set.sequences, false), test, synth::kTrainedActions,
       {.head = tmor::models::TcnConfig{.width = 128}, .epochs = 30, .policies = {"all-steps"}});
   Json j{{"map", r.maps[0].map},
          {"chance", r.maps[0].chance},
          {"protocol", r.protocol + "; " + r.maps[0].protocol}};
   if (m.towers && m.towers->net.text) {
     const auto z = tmor::eval::zero_shot_detection(
-        token_sequences(m, set.test_sequences, true),
+        token_sequences(m, encode, set.test_sequences, true),
         embed_prompts(*m.towers, range(0, synth::kTrainedActions), synth::prompts), {"all-steps"},
         "fixed prompts");
     j["zero_shot"] = {{"map", z.maps[0].map}, {"chance", z.maps[0].chance}, {"protocol", z.protocol}};
@@ -208,13 +208,14 @@ Json detection_section(const Candidate& m, const EvalSet& set, EvalDetails* deta
 }
 
 /// Linear probe on the trained actions and few-shot on unseen ones, encoder frozen in evaluation mode.
-void probe_sections(const Candidate& m, const EvalSet& set, Json& j, EvalDetails* details) {
+void probe_sections(const Candidate& m, const Encode& encode, const EvalSet& set, Json& j,
+                    EvalDetails* details) {
   namespace synth = tmor::data::synth;
   const Index trained = synth::kTrainedActions, unseen = synth::kActions - trained;
-  const auto train = features(m, set.train, set.train.actions, 0, trained),
-             test = features(m, set.bodies, set.bodies.actions, 0, trained),
-             shots = features(m, set.action_shots, set.action_shots.actions, trained, unseen),
-             unseen_test = features(m, set.action_test, set.action_test.actions, trained, unseen);
+  const auto train = features(m, encode, set.train, set.train.actions, 0, trained),
+             test = features(m, encode, set.bodies, set.bodies.actions, 0, trained),
+             shots = features(m, encode, set.action_shots, set.action_shots.actions, trained, unseen),
+             unseen_test = features(m, encode, set.action_test, set.action_test.actions, trained, unseen);
   const double chance = 1.0 / static_cast<double>(trained);
   if (m.encoder) {
     const auto r = tmor::eval::linear_probe(train, test);
@@ -271,12 +272,13 @@ Json fine_tune_section(const Candidate& m, const EvalSet& set) {
 
 Json evaluate(const Candidate& m, const EvalSet& set, EvalDetails* details) {
   Json j = Json::object();
-  probe_sections(m, set, j, details);
+  const Encode encode = m.encoder ? encoder_on(m.device, *m.encoder) : Encode{};
+  probe_sections(m, encode, set, j, details);
   j["fine_tune"] = fine_tune_section(m, set);
-  j["detection"] = detection_section(m, set, details);
+  j["detection"] = detection_section(m, encode, set, details);
   if (m.towers && m.towers->net.text) {
-    j["zero_shot"] = zero_shot_section(*m.towers, set, details);
-    j["retrieval"] = retrieval_section(*m.towers, set, details);
+    j["zero_shot"] = zero_shot_section(*m.towers, encode, set, details);
+    j["retrieval"] = retrieval_section(*m.towers, encode, set, details);
   } else {
     const auto none = no_tower("the model has no text tower");
     j["zero_shot"] = {

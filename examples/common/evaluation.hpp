@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/device.hpp"
 #include "common/eval_set.hpp"
 #include "common/tri_modal.hpp"
 #include "tmor/metrics/frame_map.hpp"
@@ -20,6 +21,7 @@ struct Candidate {
   const tmor::models::SkeletonEncoder<>* encoder = nullptr;
   const TriModel* towers = nullptr;  ///< for what texts and videos are needed
   InputOptions input;
+  std::string device = "cpu";  ///< where the encoder works
 };
 
 /// Of retrieval: from skeletons, videos or texts to another of them.
@@ -40,12 +42,13 @@ Tensor<> embed_prompts(const TriModel& m, const std::vector<Index>& classes,
                        const std::function<std::vector<std::string>(Index)>& prompts);
 
 /// Unit embeddings of skeleton clips.
-Tensor<> embed_skeletons(const TriModel& m, const std::vector<tmor::SkeletonSequence>& clips);
+Tensor<> embed_skeletons(const Encode& encode, const InputOptions& in,
+                         const std::vector<tmor::SkeletonSequence>& clips);
 
 std::vector<Index> range(Index begin, Index end);
 
 /// Retrieval in all directions that the model has towers for, on clips of unseen bodies and cameras.
-Json retrieval_section(const TriModel& m, const EvalSet& set, EvalDetails* details);
+Json retrieval_section(const TriModel& m, const Encode& encode, const EvalSet& set, EvalDetails* details);
 
 /// All of it for one model.
 Json evaluate(const Candidate& m, const EvalSet& set, EvalDetails* details = nullptr);

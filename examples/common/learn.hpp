@@ -3,7 +3,9 @@
 /// these templates for `Cuda` in common/cuda.cu: nothing outside of them may compute with CPU tensors.
 
 #include "common/device.hpp"
+#include "tmor/losses/classification.hpp"
 #include "tmor/nn/twin.hpp"
+#include "tmor/optim/adamw.hpp"
 #include "tmor/train/gradcache.hpp"
 
 namespace task {
@@ -150,8 +152,75 @@ tmor::train::LoopResult learn_classes(const Classifier& m, tmor::data::Loader<Ba
   return result;
 }
 
+/// `encoder_on` of device.hpp on `Device`.
+template <class Device> Encode encoder_on(const tmor::models::SkeletonEncoder<>& encoder) {
+  return [net = tmor::to<Device>(encoder)](const Batch& b) {
+    const tmor::NoGrad guard;
+    const auto f = net(moved<Device>(b.x), Context{}, moved<Device>(b.present));
+    return tmor::models::SkeletonFeatures<>{tmor::to<Cpu>(f.tokens), tmor::to<Cpu>(f.pooled),
+                                            f.embed.defined() ? tmor::to<Cpu>(f.embed) : Tensor<>()};
+  };
+}
+
+/// Trains `m` on `Device` by `loss(net, batch, context)`; see `learn_towers` of device.hpp.
+template <class Device, class M, class B, class Loss>
+tmor::train::LoopResult learn(const M& m, tmor::data::Loader<B>& loader, Rng& rng, const Learning& o,
+                              const std::function<Json()>& validate, const Loss& loss) {
+  auto net = tmor::to<Device>(m);
+  const auto bring_back = [&] {
+    if constexpr (!Device::host_memory) tmor::copy_tensors(net, m);
+  };
+  tmor::optim::AdamW<float, Device> optimizer(
+      tmor::parameters<float, Device>(net),
+      tmor::optim::AdamWOptions{.lr = o.loop.lr, .weight_decay = o.weight_decay});
+  tmor::train::Loop loop(net, optimizer, loader, rng, o.loop);
+  const auto result = loop.run([&](const B& b, const Context& ctx) { return loss(net, b, ctx); },
+                               [&] {
+                                 bring_back();
+                                 return validate();
+                               });
+  if (result.stopped_by != 0) return result;
+  loop.ema().swap();
+  bring_back();
+  return result;
+}
+
+/// `learn_windows` of device.hpp on `Device`.
+template <class Device>
+tmor::train::LoopResult learn_windows(const WindowDetector<>& m, tmor::data::Loader<WindowBatch>& loader,
+                                      Rng& rng, const Learning& o, const std::function<Json()>& validate) {
+  return learn<Device>(
+      m, loader, rng, o, validate, [](const auto& net, const WindowBatch& b, const Context& ctx) {
+        return tmor::loss::bce_with_logits(net(moved<Device>(b.input.x), moved<Device>(b.input.present), ctx),
+                                           moved<Device>(b.y), moved<Device>(b.counted));
+      });
+}
+
+/// `learn_captions` of device.hpp on `Device`.
+template <class Device>
+tmor::train::LoopResult learn_captions(const CaptionTowers<>& m, tmor::data::Loader<CaptionedBatch>& loader,
+                                       Rng& rng, const Learning& o) {
+  return learn<Device>(
+      m, loader, rng, o, [] { return Json::object(); },
+      [&](const auto& net, const CaptionedBatch& b, const Context& ctx) {
+        const tmor::models::TextBatch<Device> captions{moved<Device>(b.captions.ids),
+                                                       moved<Device>(b.captions.last)};
+        const auto labels = moved<Device>(b.clips.labels);
+        const auto seen = net.pair.skeleton(moved<Device>(b.clips.x), ctx);
+        if (o.instance <= 0) return net.pair.match(seen.embed, captions, labels, ctx);
+        const auto again = net.pair.skeleton(moved<Device>(b.again.x), ctx);
+        return net.pair.match(seen.embed, captions, labels, ctx) +
+               net.view_loss(seen.pooled, again.pooled) * o.instance;
+      });
+}
+
 // Of common/cuda.cu.
 void check_cuda();
+Encode encoder_on_cuda(const tmor::models::SkeletonEncoder<>&);
+tmor::train::LoopResult learn_windows_cuda(const WindowDetector<>&, tmor::data::Loader<WindowBatch>&, Rng&,
+                                           const Learning&, const std::function<Json()>&);
+tmor::train::LoopResult learn_captions_cuda(const CaptionTowers<>&, tmor::data::Loader<CaptionedBatch>&, Rng&,
+                                            const Learning&);
 tmor::train::LoopResult learn_towers_cuda(const tmor::models::TriModal<>&, tmor::data::Loader<TriSamples>&,
                                           Rng&, const Learning&, const std::function<Json()>&);
 tmor::train::LoopResult learn_classes_cuda(const Classifier&, tmor::data::Loader<Batch>&, Rng&,

@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "common/device.hpp"
 #include "common/encoder.hpp"
 #include "common/pretrained.hpp"
 #include "common/probes.hpp"
@@ -104,11 +105,9 @@ std::vector<std::vector<std::string>> class_prompts(const Training& o, const Cli
 }
 
 /// Pooled features of clips, averaged over the fixed views.
-tmor::eval::Features pooled_features(const tmor::models::SkeletonEncoder<>& encoder,
-                                     const std::vector<const Clip*>& clips, const InputOptions& in,
-                                     Index classes) {
-  return {over_views(clips, test_views(in), in,
-                     [&](const Batch& b) { return encoder(b.x, Context{}, b.present).pooled; }),
+tmor::eval::Features pooled_features(const Encode& encode, const std::vector<const Clip*>& clips,
+                                     const InputOptions& in, Index classes) {
+  return {over_views(clips, test_views(in), in, [&](const Batch& b) { return encode(b).pooled; }),
           labels_of(clips), classes};
 }
 
@@ -127,9 +126,10 @@ Json run_frozen(const ClipSet& set, const Pretrained& model, const ClipBenchmark
       throw cli::UsageError(
           "--mode zeroshot: --init needs a model with a text tower: model.safetensors of pretrain");
     const auto& m = *model.towers;
+    const auto encode = encoder_on(o.common.device, m.net.skeleton);
     const tmor::eval::Features test{
         over_views(sides.test, test_views(in), in,
-                   [&](const Batch& x) { return m.net.embed_skeletons(x.x, Context{}, x.present); }),
+                   [&](const Batch& x) { return tmor::l2_normalize(encode(x).embed); }),
         labels_of(sides.test), classes};
     const auto texts = embed_classes(class_prompts(o, b, set.classes), m.bpe, m.net.text->config.context,
                                      [&](const auto& t) { return m.net.embed_texts(t, Context{}); });
@@ -139,7 +139,7 @@ Json run_frozen(const ClipSet& set, const Pretrained& model, const ClipBenchmark
     scores = z.scores;
   } else {
     const auto features = [&](const tmor::models::SkeletonEncoder<>& e, const auto& clips) {
-      return pooled_features(e, clips, in, classes);
+      return pooled_features(encoder_on(o.common.device, e), clips, in, classes);
     };
     Rng rng(seed);
     const tmor::models::SkeletonEncoder<> untrained(rng, model.encoder.config());
@@ -243,8 +243,6 @@ Json run_trimmed(const Training& o, const ClipBenchmark& b, const tmor::eval::Pr
                  tmor::eval::ClipList list, const std::string& out) {
   if (o.mode != "supervised" && o.init.empty())
     throw cli::UsageError("--mode " + o.mode + " needs --init, a pre-trained model");
-  if (o.mode != "supervised" && o.common.device != "cpu")
-    throw cli::UsageError("--mode " + o.mode + " computes on the CPU: use --device cpu");
   std::optional<Pretrained> model;
   if (!o.init.empty()) model = load_pretrained(o.init);
   choose_part(list.clips, o.measure);

@@ -53,6 +53,7 @@ void add_detection_options(cli::Program& p, DetectionSettings& o) {
   p.option("--predictions", o.predictions,
            "write the scores of every step of the test videos, as `score` reads");
   p.option("--report", o.report, "write the result as an HTML page; without it, report.html in --out");
+  o.common.gpu = check_gpu;
   p.add(o.common);
 }
 
@@ -150,14 +151,12 @@ tmor::SkeletonSequence WindowSampler::window(Rng& rng, float* y, bool* counted) 
   return w;
 }
 
-tmor::eval::TokenStream::Encode window_encoder(const tmor::models::SkeletonEncoder<>& encoder,
-                                               const DetectionSettings& o, bool mirror) {
-  return [&encoder, &o, mirror](const tmor::SkeletonSequence& raw) {
+tmor::eval::TokenStream::Encode window_encoder(Encode encode, const DetectionSettings& o, bool mirror) {
+  return [encode = std::move(encode), &o, mirror](const tmor::SkeletonSequence& raw) {
     auto w = raw;
     prepare_window(w, o.normalise);
     if (mirror) tmor::mirror_(w);
-    const auto b = make_batch({w}, {0}, o.input.streams);
-    const auto tokens = encoder(b.x, Context{}, b.present).tokens;
+    const auto tokens = encode(make_batch({w}, {0}, o.input.streams)).tokens;
     return tmor::reshape(tokens, {tokens.size(1), tokens.size(2)});
   };
 }

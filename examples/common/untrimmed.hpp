@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/cli.hpp"
+#include "common/device.hpp"
 #include "common/encoder.hpp"
 #include "tmor/eval/detection.hpp"
 #include "tmor/eval/protocol.hpp"
@@ -85,13 +86,6 @@ void add_detection_options(cli::Program& p, DetectionSettings& o);
 /// A window as the encoder reads it, without looking beyond it.
 void prepare_window(tmor::SkeletonSequence& w, const std::string& normalise);
 
-/// Windows with what is done in them.
-struct WindowBatch {
-  Batch input;
-  Tensor<> y;            ///< (N, T, classes), 1 inside an action
-  Tensor<bool> counted;  ///< the same shape: false outside the video
-};
-
 /// Where training windows come from.
 class WindowSampler {
  public:
@@ -119,22 +113,8 @@ class WindowSampler {
   std::vector<std::vector<Place>> actions_;  // of every class that has any
 };
 
-/// Encoder and head as they are trained together on windows.
-struct WindowDetector {
-  tmor::models::SkeletonEncoder<> encoder;
-  tmor::models::FrameHead<> head;
-
-  static void visit(auto& self, auto&& v) {
-    v.module("encoder", self.encoder);
-    v.module("head", self.head);
-  }
-  Tensor<> operator()(const Batch& b, const Context& ctx) const {
-    return head(encoder(b.x, ctx, b.present).tokens, ctx);
-  }
-};
-
-/// A window -> tokens, for `eval::TokenStream`.
-tmor::eval::TokenStream::Encode window_encoder(const tmor::models::SkeletonEncoder<>& encoder,
-                                               const DetectionSettings& o, bool mirror = false);
+/// A window -> tokens, for `eval::TokenStream`. `o` must outlive it.
+tmor::eval::TokenStream::Encode window_encoder(Encode encode, const DetectionSettings& o,
+                                               bool mirror = false);
 
 }  // namespace task

@@ -48,11 +48,12 @@ struct Reader {
 
   Index stride() const { return f.detector.encoder.stride(); }
   const models::TcnConfig& head;
+  const task::Encode& encode;
 
   /// Frame by frame; `said` hears of every step the moment it is known.
   template <class Said> Reading live(const eval::StreamOptions& o, Said&& said) const {
     const double start = processor_seconds();
-    eval::TokenStream tokens(poses, stride(), o, task::window_encoder(f.detector.encoder, f.settings));
+    eval::TokenStream tokens(poses, stride(), o, task::window_encoder(encode, f.settings));
     eval::HeadStream head_stream([this](const Tensor<>& x) { return f.detector.head(x); }, head);
     std::vector<Tensor<>> parts;
     const auto keep = [&](const Tensor<>& y, Index frame) {
@@ -71,8 +72,7 @@ struct Reader {
     const double start = processor_seconds();
     const auto s = eval::at_rate(poses, o.fps, o.rate);
     o.fps = o.rate;
-    const auto tokens =
-        eval::stream_tokens(s, stride(), o, task::window_encoder(f.detector.encoder, f.settings));
+    const auto tokens = eval::stream_tokens(s, stride(), o, task::window_encoder(encode, f.settings));
     return {f.detector.head(tokens), processor_seconds() - start};
   }
 };
@@ -114,6 +114,7 @@ int main(int argc, char** argv) {
     program.option("--annotations", annotations,
                    "of this one video, for its frame mAP: TSU's .csv, or JSON of its form, in frames");
     program.option("--id", id, "the video in the JSON");
+    common.gpu = task::check_gpu;
     program.add(common, false);
     program.parse(argc, argv);
 
@@ -122,7 +123,8 @@ int main(int argc, char** argv) {
     auto poses = data::read_pose_file(path, joints, {.channels = f.settings.input.dims});
     if (poses.layout->name != layout->name) poses = map_joints(poses, make_map(poses.layout, layout));
     const auto config = f.detector.head.head.config();
-    const Reader reader{f, poses, fps, models::streamable(config)};
+    const auto encode = task::encoder_on(common.device, f.detector.encoder);
+    const Reader reader{f, poses, fps, models::streamable(config), encode};
     const Index stride = reader.stride();
     const auto full = f.settings.stream(fps, stride);
     auto online = full;

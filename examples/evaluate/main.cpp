@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
         .option("--eval-clips", clips, "generated clips that test trained actions; other tests in proportion")
         .check(cli::at_least<tmor::Index>(60));
     program.option("--metrics", out, "also write the result to this JSON file");
+    common.gpu = task::check_gpu;
     program.add(common, false);
     program.parse(argc, argv);
 
@@ -32,7 +33,7 @@ int main(int argc, char** argv) {
       source.video_frames = 0;
     }
     const auto set = task::make_eval_set(source, task::EvalSizes::of(clips));
-    auto result = task::evaluate({"model", &model.net.skeleton, &model, model.input}, set);
+    auto result = task::evaluate({"model", &model.net.skeleton, &model, model.input, common.device}, set);
     result["model"] = path;
     result["seed"] = common.seed;
     result["generator_version"] = tmor::data::synth::kVersion;

@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
         .check(cli::at_least<tmor::Index>(1));
     program.option("--penn-captions", source.penn_captions, "captions.json of Penn Action");
     program.option("--out", out, "file to write, .safetensors").required();
+    common.gpu = task::check_gpu;
     program.add(common, false);
     program.parse(argc, argv);
 
@@ -45,6 +46,7 @@ int main(int argc, char** argv) {
     source.seed = common.seed;
     const auto clips = task::make_source(data, source);
 
+    const auto encode = task::encoder_on(common.device, model.net.skeleton);
     const tmor::NoGrad guard;
     std::vector<tmor::Tensor<>> embedding, pooled, tokens;
     cli::Json ids = cli::Json::array(), skipped = cli::Json::array();
@@ -57,7 +59,7 @@ int main(int argc, char** argv) {
       }
       if (some.empty()) continue;
       const auto batch = task::skeleton_batch(some, model.input);
-      const auto f = model.net.skeleton(batch.x, tmor::Context{}, batch.present);
+      const auto f = encode(batch);
       embedding.push_back(tmor::l2_normalize(f.embed));
       pooled.push_back(f.pooled);
       tokens.push_back(f.tokens);

@@ -5,6 +5,7 @@
 #include <array>
 #include <set>
 
+#include "common/device.hpp"
 #include "common/encoder.hpp"
 #include "common/probes.hpp"
 #include "common/schedule.hpp"
@@ -13,7 +14,6 @@
 #include "settings.hpp"
 #include "tmor/data/penn_action.hpp"
 #include "tmor/eval/zero_shot.hpp"
-#include "tmor/optim/adamw.hpp"
 #include "tmor/text/prompt_file.hpp"
 #include "tmor/train/skeleton_model.hpp"
 
@@ -131,38 +131,6 @@ inline Json to_json(const Gathered& g) {
   return {{"linear", mean_and_error(g.linear)}, {"few_shot", shots}};
 }
 
-/// The two towers, and what compares two views of one clip (SimCLR, Chen et al. 2020): features that tell ten
-/// actions apart alone would drop what tells others apart.
-struct Towers {
-  tmor::models::SkeletonText<> pair;
-  tmor::nn::Linear<> hidden, view;
-
-  Towers(Rng& rng, const tmor::models::UnikConfig& s, const tmor::models::CausalTextConfig& t, bool instances)
-      : pair(rng, s, t) {
-    if (!instances) return;
-    hidden = tmor::nn::Linear<>(rng, pair.skeleton.config.width(), 256);
-    view = tmor::nn::Linear<>(rng, 256, 128);
-  }
-  static void visit(auto& self, auto&& v) {
-    v.module("pair", self.pair);
-    if (self.view.w.defined()) {
-      v.module("hidden", self.hidden);
-      v.module("view", self.view);
-    }
-  }
-  /// InfoNCE of views of the same clips, temperature 0.1.
-  Tensor<> view_loss(const Tensor<>& pooled, const Tensor<>& again) const {
-    const auto of = [&](const Tensor<>& x) { return view(tmor::relu(hidden(x))); };
-    return tmor::loss::info_nce(of(pooled), of(again), Tensor<>::full({}, std::log(10.f)));
-  }
-};
-
-/// A batch with a caption for each clip, and another look at the clips where views are compared.
-struct CaptionedBatch {
-  task::Batch clips, again;
-  tmor::models::TextBatch<> captions;
-};
-
 inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, const std::string& out) {
   const tmor::PromptBook book = tmor::read_prompt_book(o.captions);
   Gathered trained, untrained, pretrained, coordinates;
@@ -205,14 +173,16 @@ inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, c
                                                 .heads = 4,
                                                 .embed = given ? given->embed : 256,
                                                 .dropout = 0.1};
-      Towers towers(rng, given ? *given : task::encoder_config(o.size, 13, 2, input, text.embed, o.dropout),
-                    text, o.instance > 0);
+      task::CaptionTowers<> towers(
+          rng, given ? *given : task::encoder_config(o.size, 13, 2, input, text.embed, o.dropout), text,
+          o.instance > 0);
       auto& model = towers.pair;
       parameters = tmor::parameter_count(model);
 
       auto pooled = [&](const std::vector<const Clip*>& which) {
+        const auto encode = task::encoder_on(o.common.device, model.skeleton);
         return over_views(which, test_views(input), input,
-                          [&](const task::Batch& b) { return model.skeleton(b.x, Context{}).pooled; });
+                          [&](const task::Batch& b) { return encode(b).pooled; });
       };
       auto unseen = [&](bool train_side, auto&& features) {
         const auto& which = train_side ? split.unseen_train : split.unseen_test;
@@ -228,10 +198,10 @@ inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, c
         pretrained.add(probe(unseen(true, pooled), unseen(false, pooled), seed));
       }
 
-      tmor::data::Loader<CaptionedBatch> loader(
+      tmor::data::Loader<task::CaptionedBatch> loader(
           std::ssize(split.seen_train),
           [&](const tmor::data::BatchPlan& plan) {
-            CaptionedBatch b{task::training_batch(split.seen_train, plan, input), {}, {}};
+            task::CaptionedBatch b{task::training_batch(split.seen_train, plan, input), {}, {}};
             if (o.instance > 0) {
               auto other = plan;
               other.seed ^= 0x5eed;
@@ -248,23 +218,18 @@ inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, c
             return b;
           },
           {.batch_size = o.batch, .drop_last = true, .seed = seed, .workers = 1});
-      tmor::optim::AdamW<> optimizer(tmor::parameters(towers), {.lr = o.lr, .weight_decay = o.weight_decay});
       const std::string folder =
           out.empty() ? out : tmor::detail::cat(out, "/split", number, "-seed", static_cast<Index>(seed));
-      tmor::train::Loop loop(towers, optimizer, loader, rng,
-                             task::loop_options(o, loader, folder, o.validate_every));
       std::fprintf(stderr, "split %zu, seed %llu\n", number, static_cast<unsigned long long>(seed));
-      task::stop_if_interrupted(loop.run([&](const CaptionedBatch& b, const Context& ctx) {
-        if (o.instance <= 0) return model.loss(b.clips.x, b.captions, b.clips.labels, ctx);
-        const auto seen = model.skeleton(b.clips.x, ctx), again = model.skeleton(b.again.x, ctx);
-        return model.match(seen.embed, b.captions, b.clips.labels, ctx) +
-               towers.view_loss(seen.pooled, again.pooled) * o.instance;
-      }));
+      task::stop_if_interrupted(task::learn_captions(o.common.device, towers, loader, rng,
+                                                     {.loop = task::loop_options(o, loader, folder, 0),
+                                                      .weight_decay = o.weight_decay,
+                                                      .instance = o.instance}));
 
-      const tmor::optim::Ema<>::Use averaged(loop.ema());
       auto embedded = [&](const std::vector<const Clip*>& which) {
+        const auto encode = task::encoder_on(o.common.device, model.skeleton);
         return over_views(which, test_views(input), input,
-                          [&](const task::Batch& b) { return model.embed_clips(b.x, Context{}); });
+                          [&](const task::Batch& b) { return tmor::l2_normalize(encode(b).embed); });
       };
       auto by_prompts = [&](const std::vector<const Clip*>& which, const std::vector<Index>& classes) {
         return tmor::eval::zero_shot(features_of(embedded(which), which, classes),

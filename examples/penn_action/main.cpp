@@ -30,8 +30,6 @@ int main(int argc, char** argv) {
       task::run_program(program, o, "penn-", benchmark);
       return;
     }
-    if (o.common.device != "cpu")
-      throw cli::UsageError("--mode contrastive computes on the CPU: use --device cpu");
     if (o.captions.empty()) o.captions = benchmark.captions;
     task::run_and_report(program, o, [&] {
       tmor::io::Json missing;

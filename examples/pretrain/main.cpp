@@ -55,7 +55,8 @@ Json run(const Settings& o) {
 
   train_towers(model, data, o, out, [&] {
     if (o.eval_every == 0 || !set || !model.net.text) return Json::object();
-    const auto figures = task::retrieval_section(model, *set, nullptr);
+    const auto figures =
+        task::retrieval_section(model, task::encoder_on(o.common.device, model.net.skeleton), *set, nullptr);
     return Json{{"s2t_r1", figures["s2t"]["r1"]}, {"t2s_r1", figures["t2s"]["r1"]}};
   });
   r["seconds_trained"] = seconds();
@@ -66,21 +67,25 @@ Json run(const Settings& o) {
   if (!set) return r;
 
   task::EvalDetails details;
-  r.update(task::evaluate({"tri-modal", &model.net.skeleton, &model, o.input}, *set, &details));
+  r.update(
+      task::evaluate({"tri-modal", &model.net.skeleton, &model, o.input, o.common.device}, *set, &details));
   Json& others = r["comparisons"] = Json::object();
   others["nearest_neighbour"] = task::evaluate({"1-NN on coordinates", nullptr, nullptr, o.input}, *set);
   {
     const TriModel untrained = new_model(o, bpe, true);
-    others["untrained"] = task::evaluate({"untrained", &untrained.net.skeleton, &untrained, o.input}, *set);
+    others["untrained"] =
+        task::evaluate({"untrained", &untrained.net.skeleton, &untrained, o.input, o.common.device}, *set);
   }
   if (o.compare) {
     const auto folder = [&](const char* name) { return out.empty() ? out : out + "/" + name; };
     TriModel pair = new_model(o, bpe, false);
     train_towers(pair, data, o, folder("skeleton_text"), [] { return Json::object(); });
-    others["skeleton_text"] = task::evaluate({"skeleton-text", &pair.net.skeleton, &pair, o.input}, *set);
+    others["skeleton_text"] =
+        task::evaluate({"skeleton-text", &pair.net.skeleton, &pair, o.input, o.common.device}, *set);
     const auto supervised = train_supervised(task::make_source("synth", o.source), o,
                                              model.net.config.skeleton, folder("supervised"));
-    others["supervised"] = task::evaluate({"supervised", &supervised, nullptr, o.input}, *set);
+    others["supervised"] =
+        task::evaluate({"supervised", &supervised, nullptr, o.input, o.common.device}, *set);
   }
   r["seconds"] = seconds();
   r["seed"] = o.common.seed;

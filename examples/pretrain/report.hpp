@@ -259,7 +259,8 @@ inline void write_report(const std::string& out, const Settings& o, const Json& 
                          const task::EvalSet& set, task::EvalDetails& d) {
   namespace synth = tmor::data::synth;
   if (!m.net.text) return;
-  d.bodies_embedded = task::embed_skeletons(m, set.bodies.skeletons());
+  d.bodies_embedded = task::embed_skeletons(task::encoder_on(o.common.device, m.net.skeleton), m.input,
+                                            set.bodies.skeletons());
   d.action_texts = task::embed_prompts(m, task::range(0, synth::kTrainedActions), synth::prompts);
   const auto& zero = r["zero_shot"];
   report::Summary top;
