@@ -102,8 +102,8 @@ step() { # <name> <seconds> <command>...
   [ $code = 0 ] || { status=1; tail -3 "$out/$name.txt" "$out/$name.err"; }
 }
 step families 60 "$out/families"
-step own_products 30 env TMOR_CUDA_GEMM=own "$out/families" matmul matmul_long linear linear_bf16
-step own_convolutions 30 env TMOR_CUDA_CONV=own "$out/families" conv_time conv2d
+step own_products 30 env TMOR_CUDA_GEMM=own "$out/families" matmul matmul_long linear linear_bf16 joint_mix_bf16
+step own_convolutions 30 env TMOR_CUDA_CONV=own "$out/families" conv_time conv_time_bf16 conv2d
 step training 60 "$out/training"
 if command -v compute-sanitizer >/dev/null; then
   for tool in memcheck racecheck initcheck synccheck; do

@@ -71,6 +71,28 @@ template <class D> class Families {
         [](const In& x) { return conv2d(x[0], x[1], {.stride_w = 2, .pad_h = 1, .pad_w = 1, .groups = 2}); });
     add("joint_mix", {{2, 4, 5, 7}, {3, 5, 5}, {3, 7, 9}},
         [](const In& x) { return joint_mix(x[0], x[1], x[2]); });
+    // Half precision: of numbers below 1, so that the tolerance is a few units of rounding of them.
+    add(
+        "conv_time_bf16", {{2, 9, 5, 7}, {5, 7, 12}, {12}},
+        [](const In& x) {
+          const auto h = halves(x, 0.25);
+          return to<float>(conv_time(h[0], h[1], {.stride = 2, .pad = 2}, h[2]));
+        },
+        2e-2);
+    add(
+        "joint_mix_bf16", {{2, 4, 5, 7}, {3, 5, 5}, {3, 7, 9}},
+        [](const In& x) {
+          const auto h = halves(x, 0.25);
+          return to<float>(joint_mix(h[0], h[1], h[2]));
+        },
+        2e-2);
+    add(
+        "norms_bf16", {{40, 10}, {10}, {10}, {40, 10}},
+        [](const In& x) {
+          const auto h = halves(x, 1);
+          return to<float>(softmax(layer_norm(batch_norm_relu(h[0], h[3], x[1], x[2], {}, {}, true))));
+        },
+        2e-2);
     add("pool", {{2, 8, 8, 3}}, [](const In& x) { return max_pool2d(x[0]) + avg_pool2d(x[0]); });
     add("pool_overlap", {{2, 9, 9, 3}}, [](const In& x) {
       const Pool2dOptions o{
@@ -138,6 +160,11 @@ template <class D> class Families {
   }
 
  private:
+  static std::vector<Tensor<bf16, D>> halves(const In& x, double factor) {
+    std::vector<Tensor<bf16, D>> h;
+    for (const auto& t : x) h.push_back(to<bf16>(t * factor));
+    return h;
+  }
   template <class F>
   static Numbers run(const F& op, const std::vector<Shape>& shapes,
                      const std::vector<std::vector<float>>& inputs) {

@@ -93,7 +93,8 @@ template <> struct ComputeOf<f16> { using type = float; };
 template <class T> inline constexpr DType dtype_of = detail::DTypeOf<T>::value;
 /// The type arithmetic on `T` is done in: float for bf16 and f16, else `T` itself.
 template <class T> using compute_t = typename detail::ComputeOf<T>::type;
-/// The type of a parameter of a module with activations `T`: double for double, else float.
+/// The type of a parameter of a module with activations `T`: double for double, else float. Norms, statistics
+/// and losses are of this type too, and so is what a model is given: joints, pixels, masks.
 template <class T> using param_t = compute_t<T>;
 template <class T>
 inline constexpr bool is_floating = dtype_of<T> == DType::f32 || dtype_of<T> == DType::f64 ||

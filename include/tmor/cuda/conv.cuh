@@ -213,7 +213,7 @@ template <class T> struct MixForward {
   static constexpr bool along_k = false, along_n = false;
   const T* a;
   MixSize s;
-  TMOR_HD T load(Index z, Index w, Index v) const {
+  TMOR_HD compute_t<T> load(Index z, Index w, Index v) const {
     return a[z / s.heads * s.a_sample + (z % s.heads * s.v + v) * s.w + w];
   }
 };
@@ -222,7 +222,7 @@ template <class T> struct MixBack {
   static constexpr bool along_k = true, along_n = false;
   const T* a;
   MixSize s;
-  TMOR_HD T load(Index z, Index v, Index k) const {
+  TMOR_HD compute_t<T> load(Index z, Index v, Index k) const {
     return a[z * s.a_sample + (k / s.w * s.v + v) * s.w + k % s.w];
   }
 };
@@ -231,21 +231,21 @@ template <class T> struct MixInput {
   static constexpr bool along_k = false, along_n = true;
   const T* x;
   MixSize s;
-  TMOR_HD T load(Index z, Index v, Index j) const { return x[s.x_at(z / s.heads, j, v)]; }
+  TMOR_HD compute_t<T> load(Index z, Index v, Index j) const { return x[s.x_at(z / s.heads, j, v)]; }
 };
 /// u: (heads and w, frames and channels) for batch (sample).
 template <class T> struct MixedRows {
   static constexpr bool along_k = false, along_n = true;
   const T* u;
   MixSize s;
-  TMOR_HD T load(Index z, Index k, Index j) const { return u[s.u_at(z, j, k % s.w, k / s.w)]; }
+  TMOR_HD compute_t<T> load(Index z, Index k, Index j) const { return u[s.u_at(z, j, k % s.w, k / s.w)]; }
 };
 /// x: (v, columns) and u: (columns, w), where columns are the frames and channels of a sample, or of all.
 template <class T> struct MixGradLeft {
   static constexpr bool along_k = true, along_n = false;
   const T* x;
   MixSize s;
-  TMOR_HD T load(Index z, Index v, Index k) const {
+  TMOR_HD compute_t<T> load(Index z, Index v, Index k) const {
     const Index columns = s.t * s.c;
     return x[s.x_at(s.a_sample ? z / s.heads : k / columns, k % columns, v)];
   }
@@ -254,7 +254,7 @@ template <class T> struct MixGradRight {
   static constexpr bool along_k = false, along_n = false;
   const T* u;
   MixSize s;
-  TMOR_HD T load(Index z, Index k, Index w) const {
+  TMOR_HD compute_t<T> load(Index z, Index k, Index w) const {
     const Index columns = s.t * s.c;
     return u[s.u_at(s.a_sample ? z / s.heads : k / columns, k % columns, w, z % s.heads)];
   }
@@ -262,24 +262,27 @@ template <class T> struct MixGradRight {
 template <class T> struct PutMixed {
   T* u;
   MixSize s;
-  TMOR_HD void put(Index z, Index w, Index j, T v) const { u[s.u_at(z / s.heads, j, w, z % s.heads)] = v; }
+  TMOR_HD void put(Index z, Index w, Index j, compute_t<T> v) const {
+    u[s.u_at(z / s.heads, j, w, z % s.heads)] = v;
+  }
 };
 template <class T> struct PutMixGrad {
   T* dx;
   MixSize s;
-  TMOR_HD void put(Index z, Index v, Index j, T value) const { dx[s.x_at(z, j, v)] = value; }
+  TMOR_HD void put(Index z, Index v, Index j, compute_t<T> value) const { dx[s.x_at(z, j, v)] = value; }
 };
 
 template <class Args> MixSize mix_size(const Args& p) {
   return {p.n, p.t, p.v, p.w, p.heads, p.c_in, p.a_sample};
 }
 
-/// u[n,t,w,h,c] = sum_v a[h,v,w] x[n,t,v,c].
+/// u[n,t,w,h,c] = sum_v a[h,v,w] x[n,t,v,c], in `T` like its factors.
 template <class T, class Args> Ref<Storage> mix(const Args& p) {
   const MixSize s = mix_size(p);
   auto u = Cuda::allocate(static_cast<std::size_t>(s.n * s.t * s.w * s.mixed()) * sizeof(T));
-  gemm<T>("joint mix", MixForward<T>{p.a, s}, MixInput<T>{p.x, s}, PutMixed<T>{static_cast<T*>(u->data()), s},
-          GemmSize(s.n * s.heads, s.w, s.t * s.c, s.v));
+  gemm<compute_t<T>>("joint mix", MixForward<T>{p.a, s}, MixInput<T>{p.x, s},
+                     PutMixed<T>{static_cast<T*>(u->data()), s},
+                     GemmSize(s.n * s.heads, s.w, s.t * s.c, s.v));
   return u;
 }
 
@@ -328,6 +331,7 @@ void run_joint_mix(Cuda, const Args& p, const Tensor<T, Cuda>& weight, const T* 
 /// Gradients that are null are not wanted.
 template <class Args, class T>
 void run_joint_mix_backward(Cuda, const Args& p, const Tensor<T, Cuda>& dy, T* dx, T* da, T* dw) {
+  using C = compute_t<T>;
   const cuda::MixSize s = cuda::mix_size(p);
   const Index rows = s.n * s.t * s.w;
   if (dw) {
@@ -342,10 +346,10 @@ void run_joint_mix_backward(Cuda, const Args& p, const Tensor<T, Cuda>& dy, T* d
   cuda::product("joint mix grad mixed", u, cuda::Dense<T, false>{dy.data(), p.c_out},
                 cuda::Dense<T, true>{p.weight, p.c_out}, rows, s.mixed(), p.c_out);
   if (dx)
-    cuda::gemm<T>("joint mix grad input", cuda::MixBack<T>{p.a, s}, cuda::MixedRows<T>{u, s},
+    cuda::gemm<C>("joint mix grad input", cuda::MixBack<T>{p.a, s}, cuda::MixedRows<T>{u, s},
                   cuda::PutMixGrad<T>{dx, s}, cuda::GemmSize(s.n, s.v, s.t * s.c, s.heads * s.w));
   if (da)
-    cuda::gemm<T>(
+    cuda::gemm<C>(
         "joint mix grad mixing", cuda::MixGradLeft<T>{p.x, s}, cuda::MixGradRight<T>{u, s},
         cuda::PutDense<T>{da, s.v, s.w},
         cuda::GemmSize(s.a_sample ? s.n * s.heads : s.heads, s.v, s.w, s.t * s.c * (s.a_sample ? 1 : s.n)));

@@ -70,7 +70,7 @@ __global__ void __launch_bounds__(256, 2) gemm_tiles(A a, B b, Put put, GemmSize
 template <class T> struct PutDense {
   T* c;
   Index m, n;
-  TMOR_HD void put(Index z, Index i, Index j, T v) const { c[(z * m + i) * n + j] = v; }
+  TMOR_HD void put(Index z, Index i, Index j, compute_t<T> v) const { c[(z * m + i) * n + j] = v; }
 };
 /// The parts of every element, in order.
 template <class T, class Put> struct AddParts {

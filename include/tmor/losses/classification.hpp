@@ -37,9 +37,9 @@ struct KlTerm {
 /// when there are none. `positive_weight` multiplies the part of positive targets.
 /// @throws ShapeError for unequal shapes.
 template <class T, class Device>
-Tensor<T, Device> bce_with_logits(const Tensor<T, Device>& x, const Tensor<T, Device>& t,
-                                  const Tensor<bool, Device>& mask = {}, double positive_weight = 1,
-                                  Reduction reduction = Reduction::mean) {
+Tensor<param_t<T>, Device> bce_with_logits(const Tensor<T, Device>& x, const Tensor<T, Device>& t,
+                                           const Tensor<bool, Device>& mask = {}, double positive_weight = 1,
+                                           Reduction reduction = Reduction::mean) {
   return tmor::detail::elementwise_loss(fn::BceWithLogits{positive_weight}, x, t, mask, reduction);
 }
 
@@ -47,11 +47,12 @@ Tensor<T, Device> bce_with_logits(const Tensor<T, Device>& x, const Tensor<T, De
 /// log_q and probabilities p of the same shape; the mean is over all other dimensions.
 /// @throws ShapeError for unequal shapes or scalars.
 template <class T, class Device>
-Tensor<T, Device> kl_div(const Tensor<T, Device>& log_q, const Tensor<T, Device>& p,
-                         Reduction reduction = Reduction::mean) {
+Tensor<param_t<T>, Device> kl_div(const Tensor<T, Device>& log_q, const Tensor<T, Device>& p,
+                                  Reduction reduction = Reduction::mean) {
   tmor::detail::check_equal_shapes("kl_div", log_q, p);
   TMOR_CHECK_SHAPE(p.rank() >= 1, "[kl_div] needs at least one dimension");
-  return tmor::detail::reduce_loss(sum(pointwise(fn::KlTerm{}, log_q, p), -1), reduction);
+  using C = compute_t<T>;
+  return tmor::detail::reduce_loss(sum(pointwise(fn::KlTerm{}, to<C>(log_q), to<C>(p)), -1), reduction);
 }
 
 }  // namespace loss

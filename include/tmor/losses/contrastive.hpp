@@ -1,7 +1,8 @@
 #pragma once
 /// @file contrastive.hpp
 /// Contrastive losses of two sets of embeddings (n, dim) of which row i belongs to row i: InfoNCE and SigLIP
-/// (ops/info_nce.hpp and ops/siglip.hpp do the work). Embeddings are normalised here.
+/// (ops/info_nce.hpp and ops/siglip.hpp do the work). Embeddings are normalised here, in float as all that
+/// follows.
 
 #include "tmor/ops/info_nce.hpp"
 #include "tmor/ops/norm.hpp"
@@ -35,13 +36,14 @@ Tensor<bool, Device> similar_pairs(const Tensor<T, Device>& x, double threshold 
 /// are no positives, take no part.
 /// @throws ShapeError when a and b are not equal (n, dim), ids or kinds not (n,), or ignore not (n, n).
 template <class T, class Device>
-Tensor<T, Device> info_nce(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
-                           const Tensor<param_t<T>, Device>& log_scale,
-                           const Tensor<std::int64_t, Device>& ids = {},
-                           const Tensor<bool, Device>& ignore = {},
-                           const Tensor<std::int64_t, Device>& kinds = {}) {
+Tensor<param_t<T>, Device> info_nce(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
+                                    const Tensor<param_t<T>, Device>& log_scale,
+                                    const Tensor<std::int64_t, Device>& ids = {},
+                                    const Tensor<bool, Device>& ignore = {},
+                                    const Tensor<std::int64_t, Device>& kinds = {}) {
   tmor::detail::check_pairs("info_nce", a, b, log_scale);
-  return tmor::info_nce(l2_normalize(a), l2_normalize(b), log_scale, ids, ignore, kinds);
+  using C = compute_t<T>;
+  return tmor::info_nce(l2_normalize(to<C>(a)), l2_normalize(to<C>(b)), log_scale, ids, ignore, kinds);
 }
 
 /// Where SigLIP starts its log-scale and bias (Zhai et al. 2023): ln 10 and -10.
@@ -53,13 +55,15 @@ inline constexpr double kInitialSiglipBias = -10;
 /// >= 0, and which are no positives, are not asked.
 /// @throws ShapeError when a and b are not equal (n, dim), ids or kinds not (n,), or ignore not (n, n).
 template <class T, class Device>
-Tensor<T, Device> siglip(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
-                         const Tensor<param_t<T>, Device>& log_scale, const Tensor<param_t<T>, Device>& bias,
-                         const Tensor<std::int64_t, Device>& ids = {},
-                         const Tensor<bool, Device>& ignore = {},
-                         const Tensor<std::int64_t, Device>& kinds = {}) {
+Tensor<param_t<T>, Device> siglip(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
+                                  const Tensor<param_t<T>, Device>& log_scale,
+                                  const Tensor<param_t<T>, Device>& bias,
+                                  const Tensor<std::int64_t, Device>& ids = {},
+                                  const Tensor<bool, Device>& ignore = {},
+                                  const Tensor<std::int64_t, Device>& kinds = {}) {
   tmor::detail::check_pairs("siglip", a, b, log_scale);
-  return tmor::siglip(l2_normalize(a), l2_normalize(b), log_scale, bias, ids, ignore, kinds);
+  using C = compute_t<T>;
+  return tmor::siglip(l2_normalize(to<C>(a)), l2_normalize(to<C>(b)), log_scale, bias, ids, ignore, kinds);
 }
 
 }  // namespace loss

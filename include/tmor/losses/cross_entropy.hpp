@@ -1,7 +1,7 @@
 #pragma once
 /// @file cross_entropy.hpp
 /// Cross-entropy of logits against classes or distributions: one pass for the losses, one for the gradient;
-/// the row bodies are in core/rows/cross_entropy.hpp.
+/// the row bodies are in core/rows/cross_entropy.hpp. Losses of bf16 and f16 logits are float.
 
 #include "tmor/autograd/node.hpp"
 #include "tmor/core/rows/cross_entropy.hpp"
@@ -25,9 +25,10 @@ namespace detail {
 
 /// Cross-entropy with the targets as row bodies see them; `keep` is the tensor they lie in.
 template <class T, class Device, class Target>
-Tensor<T, Device> cross_entropy_rows(const Tensor<T, Device>& logits, const rows::Targets<T>& targets,
-                                     const Tensor<Target, Device>& keep, Shape shape,
-                                     loss::Reduction reduction) {
+Tensor<param_t<T>, Device> cross_entropy_rows(const Tensor<T, Device>& logits,
+                                              const rows::Targets<T>& targets,
+                                              const Tensor<Target, Device>& keep, Shape shape,
+                                              loss::Reduction reduction) {
   using C = compute_t<T>;
   using Stats = Tensor<C, Device>;
   const auto x = dense(logits);
@@ -45,14 +46,13 @@ Tensor<T, Device> cross_entropy_rows(const Tensor<T, Device>& logits, const rows
                                    sums.mutable_data()});
     y = reduction == loss::Reduction::mean ? sums.as_strided({}, {}, 0) : sums.as_strided({}, {}, 2);
   }
-  const Tensor<T, Device> result = to<T>(y);
   if (needs_grad(logits))
-    record(result, "cross_entropy", inputs(logits),
+    record(y, "cross_entropy", inputs(logits),
            [x = save(x), targets, keep = save(keep), n, count, reduction, mass = save(mass),
             maximum = save(maximum), log_sum_exp = save(log_sum_exp),
-            sums = save(sums)](const Tensor<T, Device>& dy_in, Grads& g) {
+            sums = save(sums)](const Stats& dy_in, Grads& g) {
              keep.get();  // checks that the targets were not changed
-             const auto dy = dense(to<C>(dy_in));
+             const auto dy = dense(dy_in);
              const auto dx = Tensor<T, Device>::empty(x.get().shape());
              run_rows(Device{}, count, n,
                       rows::CrossEntropyBackward<T>{
@@ -62,7 +62,7 @@ Tensor<T, Device> cross_entropy_rows(const Tensor<T, Device>& logits, const rows
                           dx.mutable_data()});
              g.add(0, dx);
            });
-  return result;
+  return y;
 }
 
 }  // namespace detail
@@ -76,8 +76,9 @@ namespace loss {
 /// @throws ShapeError when targets do not have logits' leading sizes; Error for a class outside [0, classes)
 /// (on the CPU; a GPU gives an unspecified loss) or a smoothing outside [0, 1].
 template <class T, class Device>
-Tensor<T, Device> cross_entropy(const Tensor<T, Device>& logits, const Tensor<std::int64_t, Device>& targets,
-                                const CrossEntropyOptions& options = {}) {
+Tensor<param_t<T>, Device> cross_entropy(const Tensor<T, Device>& logits,
+                                         const Tensor<std::int64_t, Device>& targets,
+                                         const CrossEntropyOptions& options = {}) {
   TMOR_CHECK_SHAPE(logits.rank() >= 1 && logits.size(-1) > 0,
                    "[cross_entropy] needs logits (..., classes), got ", logits.shape());
   Shape shape = logits.shape();
@@ -105,8 +106,8 @@ Tensor<T, Device> cross_entropy(const Tensor<T, Device>& logits, const Tensor<st
 /// -sum(q log softmax(logits)) for target distributions q of logits' shape; no gradient flows into them.
 /// @throws ShapeError for unequal shapes; Error when q requires a gradient or smoothing is outside [0, 1].
 template <class T, class Device>
-Tensor<T, Device> cross_entropy(const Tensor<T, Device>& logits, const Tensor<T, Device>& q,
-                                const CrossEntropyOptions& options = {}) {
+Tensor<param_t<T>, Device> cross_entropy(const Tensor<T, Device>& logits, const Tensor<T, Device>& q,
+                                         const CrossEntropyOptions& options = {}) {
   tmor::detail::check_equal_shapes("cross_entropy", logits, q);
   TMOR_CHECK_SHAPE(logits.rank() >= 1 && logits.size(-1) > 0,
                    "[cross_entropy] needs logits (..., classes), got ", logits.shape());

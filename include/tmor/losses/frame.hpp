@@ -27,16 +27,16 @@ struct Moments {
 /// The rows are taken in blocks of whole clips of at most `block` rows (or one clip), so that memory grows
 /// with R only; the result is the mean over all rows. @throws ShapeError for sizes that do not fit.
 template <class T, class Device>
-Tensor<T, Device> frame_info_nce(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
-                                 const Tensor<param_t<T>, Device>& log_scale, const Moments& m,
-                                 Index block = 512) {
+Tensor<param_t<T>, Device> frame_info_nce(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
+                                          const Tensor<param_t<T>, Device>& log_scale, const Moments& m,
+                                          Index block = 512) {
   tmor::detail::check_pairs("frame_info_nce", a, b, log_scale);
   const Index rows = a.size(0);
   TMOR_CHECK_SHAPE(std::ssize(m.clip) == rows && std::ssize(m.group) == rows && std::ssize(m.place) == rows,
                    "[frame_info_nce] ", m.clip.size(), " clips, ", m.group.size(), " groups, ",
                    m.place.size(), " places for ", rows, " rows");
   const auto at = [](const std::vector<Index>& v, Index i) { return v[static_cast<std::size_t>(i)]; };
-  Tensor<T, Device> total;
+  Tensor<param_t<T>, Device> total;
   for (Index begin = 0, end; begin < rows; begin = end) {
     end = begin;
     for (Index next = begin; end < rows; end = next) {  // whole clips, at least one

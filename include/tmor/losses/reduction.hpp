@@ -40,18 +40,21 @@ template <class F> struct Masked {
   }
 };
 
-/// f(x, t) element by element, reduced; the mean is over the elements where `mask` (x's shape, or undefined)
-/// is true, 0 when there are none. @throws ShapeError for unequal shapes.
+/// f(x, t) element by element in float (double for double), reduced; the mean is over the elements where
+/// `mask` (x's shape, or undefined) is true, 0 when there are none. @throws ShapeError for unequal shapes.
 template <class F, class T, class Device>
-Tensor<T, Device> elementwise_loss(const F& f, const Tensor<T, Device>& x, const Tensor<T, Device>& t,
-                                   const Tensor<bool, Device>& mask, loss::Reduction reduction) {
-  check_equal_shapes(F::name, x, t);
+Tensor<param_t<T>, Device> elementwise_loss(const F& f, const Tensor<T, Device>& prediction,
+                                            const Tensor<T, Device>& target, const Tensor<bool, Device>& mask,
+                                            loss::Reduction reduction) {
+  using C = compute_t<T>;
+  check_equal_shapes(F::name, prediction, target);
+  const auto x = to<C>(prediction), t = to<C>(target);
   if (!mask.defined()) return reduce_loss(pointwise(f, x, t), reduction);
   TMOR_CHECK_SHAPE(mask.shape() == x.shape(), "[", F::name, "] mask ", mask.shape(),
                    " must have the shape of the input, ", x.shape());
   const auto y = pointwise(Masked<F>{f}, x, t, mask);
   if (reduction != loss::Reduction::mean) return reduce_loss(y, reduction);
-  return sum(y) / maximum(sum(to<T>(mask)), Tensor<T, Device>::scalar(T(1)));
+  return sum(y) / maximum(sum(to<C>(mask)), Tensor<C, Device>::scalar(C(1)));
 }
 
 }  // namespace detail

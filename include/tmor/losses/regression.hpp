@@ -31,15 +31,15 @@ struct SmoothL1 {
 
 /// (x - t)^2. @throws ShapeError for unequal shapes.
 template <class T, class Device>
-Tensor<T, Device> mse(const Tensor<T, Device>& x, const Tensor<T, Device>& t,
-                      const Tensor<bool, Device>& mask = {}, Reduction reduction = Reduction::mean) {
+Tensor<param_t<T>, Device> mse(const Tensor<T, Device>& x, const Tensor<T, Device>& t,
+                               const Tensor<bool, Device>& mask = {}, Reduction reduction = Reduction::mean) {
   return tmor::detail::elementwise_loss(fn::SquaredError{}, x, t, mask, reduction);
 }
 
 /// |x - t|; gradient 0 where equal. @throws ShapeError for unequal shapes.
 template <class T, class Device>
-Tensor<T, Device> l1(const Tensor<T, Device>& x, const Tensor<T, Device>& t,
-                     const Tensor<bool, Device>& mask = {}, Reduction reduction = Reduction::mean) {
+Tensor<param_t<T>, Device> l1(const Tensor<T, Device>& x, const Tensor<T, Device>& t,
+                              const Tensor<bool, Device>& mask = {}, Reduction reduction = Reduction::mean) {
   return tmor::detail::elementwise_loss(fn::AbsoluteError{}, x, t, mask, reduction);
 }
 
@@ -47,9 +47,9 @@ Tensor<T, Device> l1(const Tensor<T, Device>& x, const Tensor<T, Device>& t,
 /// beta).
 /// @throws ShapeError for unequal shapes; Error unless beta > 0.
 template <class T, class Device>
-Tensor<T, Device> smooth_l1(const Tensor<T, Device>& x, const Tensor<T, Device>& t,
-                            const Tensor<bool, Device>& mask = {}, double beta = 1,
-                            Reduction reduction = Reduction::mean) {
+Tensor<param_t<T>, Device> smooth_l1(const Tensor<T, Device>& x, const Tensor<T, Device>& t,
+                                     const Tensor<bool, Device>& mask = {}, double beta = 1,
+                                     Reduction reduction = Reduction::mean) {
   TMOR_CHECK(beta > 0, "[smooth_l1] beta is ", beta, ", it must be above 0 (l1 is the limit)");
   return tmor::detail::elementwise_loss(fn::SmoothL1{beta}, x, t, mask, reduction);
 }

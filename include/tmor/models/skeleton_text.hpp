@@ -13,6 +13,8 @@ namespace models {
 
 /// Skeleton encoder, text encoder and the learned scale of their similarities.
 template <class T = float, class Device = Cpu> struct SkeletonText {
+  using Tn = Tensor<param_t<T>, Device>;  ///< clips, embeddings and losses
+
   Unik<T, Device> skeleton;
   CausalText<T, Device> text;
   Param<T, Device> log_scale;  ///< scalar: logits are exp(log_scale) cosines
@@ -36,21 +38,21 @@ template <class T = float, class Device = Cpu> struct SkeletonText {
   }
 
   /// Unit vectors, (N, embed).
-  Tensor<T, Device> embed_clips(const Tensor<T, Device>& x, const Context& ctx) const {
-    return l2_normalize(skeleton(x, ctx).embed);
+  Tn embed_clips(const Tn& x, const Context& ctx) const {
+    return l2_normalize(to<param_t<T>>(skeleton(x, ctx).embed));
   }
-  Tensor<T, Device> embed_texts(const TextBatch<Device>& t, const Context& ctx) const {
-    return l2_normalize(text(t.ids, t.last, ctx));
+  Tn embed_texts(const TextBatch<Device>& t, const Context& ctx) const {
+    return l2_normalize(to<param_t<T>>(text(t.ids, t.last, ctx)));
   }
   /// Symmetric InfoNCE of clips and their captions. Pairs of equal `group` (the class, say) are all positives
   /// of one another, so that a caption that fits several clips is not called wrong for any.
-  Tensor<T, Device> loss(const Tensor<T, Device>& x, const TextBatch<Device>& captions,
-                         const Tensor<Index, Device>& group, const Context& ctx) const {
-    return match(skeleton(x, ctx).embed, captions, group, ctx);
+  Tn loss(const Tn& x, const TextBatch<Device>& captions, const Tensor<Index, Device>& group,
+          const Context& ctx) const {
+    return match(to<param_t<T>>(skeleton(x, ctx).embed), captions, group, ctx);
   }
   /// The same for clips embedded already, (N, embed).
-  Tensor<T, Device> match(const Tensor<T, Device>& embed, const TextBatch<Device>& captions,
-                          const Tensor<Index, Device>& group, const Context& ctx) const {
+  Tn match(const Tn& embed, const TextBatch<Device>& captions, const Tensor<Index, Device>& group,
+           const Context& ctx) const {
     return loss::info_nce(embed, embed_texts(captions, ctx), clamp(log_scale, -100, kMaxLogScale), group);
   }
 };

@@ -97,7 +97,8 @@ enum class Lock { none, body, all };
 
 /// Skeleton, video and text encoders and the learned scales of their similarities.
 template <class T = float, class Device = Cpu> struct TriModal {
-  using Tn = Tensor<T, Device>;
+  using P = param_t<T>;  ///< of what it is given, embeddings and losses
+  using Tn = Tensor<P, Device>;
 
   TriModalConfig config;
   SkeletonEncoder<T, Device> skeleton;
@@ -162,25 +163,25 @@ template <class T = float, class Device = Cpu> struct TriModal {
 
   /// Unit vectors (N, embed) of clips, videos and texts. @throws Error without the tower.
   Tn embed_skeletons(const Tn& x, const Context& ctx, const Tn& present = {}) const {
-    return l2_normalize(skeleton(x, context(ctx, skeleton_lock_), present).embed);
+    return unit(skeleton(x, context(ctx, skeleton_lock_), present).embed);
   }
   Tn embed_frames(const Tn& x, const Context& ctx) const {
     TMOR_CHECK(video, "[TriModal] built without a video tower");
-    return l2_normalize((*video)(x, context(ctx, video_lock_)).embed);
+    return unit((*video)(x, context(ctx, video_lock_)).embed);
   }
   Tn embed_features(const Tn& x, const Context& ctx) const {
     TMOR_CHECK(video, "[TriModal] built without a video tower");
-    return l2_normalize(video->of_features(x, context(ctx, video_lock_)).embed);
+    return unit(video->of_features(x, context(ctx, video_lock_)).embed);
   }
   Tn embed_texts(const TextBatch<Device>& t, const Context& ctx) const {
     TMOR_CHECK(text, "[TriModal] built without a text tower");
-    return l2_normalize((*text)(t.ids, t.last, context(ctx, text_lock_)));
+    return unit((*text)(t.ids, t.last, context(ctx, text_lock_)));
   }
 
   /// Everything the loss compares, of the samples that have it.
-  TriEmbeddings<T, Device> embed(const TriBatch<T, Device>& b, const TriTargets<Device>& t,
+  TriEmbeddings<P, Device> embed(const TriBatch<P, Device>& b, const TriTargets<Device>& t,
                                  const Context& ctx) const {
-    TriEmbeddings<T, Device> out;
+    TriEmbeddings<P, Device> out;
     const bool frames = skeleton_frame.w.defined();
     const auto pick = [&](const auto& x, const std::vector<Index>& of) {
       return !x.defined() || std::ssize(of) == x.size(0)
@@ -190,15 +191,15 @@ template <class T = float, class Device = Cpu> struct TriModal {
     if (!t.skeleton.empty()) {
       const auto f =
           skeleton(pick(b.skeleton, t.skeleton), context(ctx, skeleton_lock_), pick(b.present, t.skeleton));
-      out.skeleton = l2_normalize(f.embed);
-      if (frames) out.skeleton_tokens = skeleton_frame(f.tokens);
+      out.skeleton = unit(f.embed);
+      if (frames) out.skeleton_tokens = to<P>(skeleton_frame(f.tokens));
     }
     if (video && !t.video.empty()) {
       const Context c = context(ctx, video_lock_);
       const auto f = b.frames.defined() ? (*video)(pick(b.frames, t.video), c)
                                         : video->of_features(pick(b.features, t.video), c);
-      out.video = l2_normalize(f.embed);
-      if (frames) out.video_tokens = video_frame(f.tokens);
+      out.video = unit(f.embed);
+      if (frames) out.video_tokens = to<P>(video_frame(f.tokens));
     }
     if (text && !t.text.empty())
       out.text = embed_texts({pick(b.text.ids, t.text), pick(b.text.last, t.text)}, ctx);
@@ -206,7 +207,7 @@ template <class T = float, class Device = Cpu> struct TriModal {
   }
 
   /// Who has what, and who belongs to whom. @throws ShapeError where sizes of the batch differ.
-  static TriTargets<Device> targets(const TriBatch<T, Device>& b) {
+  static TriTargets<Device> targets(const TriBatch<P, Device>& b) {
     TMOR_CHECK(!b.frames.defined() || !b.features.defined(), "[TriBatch] frames and features; give one");
     const auto& clip = b.frames.defined() ? b.frames : b.features;
     Index n = -1;
@@ -283,8 +284,8 @@ template <class T = float, class Device = Cpu> struct TriModal {
 
   /// The weighted sum of the pairs' losses, each a mean over the samples that have both modalities (two of
   /// them at least, or the part is left out). @throws Error when no part is left.
-  TriLoss<T, Device> loss(const TriEmbeddings<T, Device>& e, const TriTargets<Device>& t) const {
-    TriLoss<T, Device> out;
+  TriLoss<P, Device> loss(const TriEmbeddings<P, Device>& e, const TriTargets<Device>& t) const {
+    TriLoss<P, Device> out;
     each_part(e, t, out,
               [&](const Tn& weighted) { out.total = out.total.defined() ? out.total + weighted : weighted; });
     return out;
@@ -292,7 +293,7 @@ template <class T = float, class Device = Cpu> struct TriModal {
   /// The same part by part: computes each, notes it in `log`, and calls `f` with it times its weight before
   /// the next is computed.
   template <class F>
-  void each_part(const TriEmbeddings<T, Device>& e, const TriTargets<Device>& t, TriLoss<T, Device>& log,
+  void each_part(const TriEmbeddings<P, Device>& e, const TriTargets<Device>& t, TriLoss<P, Device>& log,
                  F&& f) const {
     bool any = false;
     const auto add = [&](double weight, const Tn& part, Tn& place) {
@@ -310,7 +311,7 @@ template <class T = float, class Device = Cpu> struct TriModal {
                "[TriModal] no two samples of the batch have the same two modalities of those that are "
                "compared: nothing to learn from");
   }
-  TriLoss<T, Device> loss(const TriBatch<T, Device>& b, const Context& ctx) const {
+  TriLoss<P, Device> loss(const TriBatch<P, Device>& b, const Context& ctx) const {
     const auto t = targets(b);
     return loss(embed(b, t, ctx), t);
   }
@@ -318,6 +319,7 @@ template <class T = float, class Device = Cpu> struct TriModal {
  private:
   Lock skeleton_lock_ = Lock::none, video_lock_ = Lock::none, text_lock_ = Lock::none;
 
+  static Tn unit(const Tensor<T, Device>& embed) { return l2_normalize(to<P>(embed)); }
   static Context context(Context ctx, Lock lock) {
     if (lock != Lock::none) ctx.training = false;
     return ctx;
@@ -375,7 +377,7 @@ template <class T = float, class Device = Cpu> struct TriModal {
     return loss::info_nce(x, y, s.log_scale, ids, ignore, kinds);
   }
 
-  Tn moments(const TriEmbeddings<T, Device>& e, const TriTargets<Device>& t) const {
+  Tn moments(const TriEmbeddings<P, Device>& e, const TriTargets<Device>& t) const {
     if (!frame.log_scale.defined()) return {};
     const Both w = both(t.skeleton, t.video);
     if (w.sample.empty()) return {};

@@ -1,12 +1,16 @@
 #pragma once
 /// @file twin.hpp
-/// Modules on another device: `to<Cuda>(net)` is the same network there, `copy_tensors(from, to)` brings
-/// numbers back.
+/// Modules on another device, or with other activations: `to<Cuda>(net)` is the same network there,
+/// `copy_tensors(from, to)` brings numbers back; `to<bf16>(net)` is the network itself, its parameters
+/// shared, computing in bf16.
 ///
 ///     auto there = to<Cuda>(net);                        // Unik<float, Cuda> of a Unik<float>
 ///     optim::AdamW<float, Cuda> adam(parameters<float, Cuda>(there));
 ///     ...                                                // train it there
 ///     copy_tensors(there, net);
+///
+///     const auto half = to<bf16>(net);                   // Unik<bf16> of net's own float parameters
+///     backward(loss(half(x, ctx)));                      // their gradients, in float, for net's optimiser
 
 #include <functional>
 
@@ -63,7 +67,8 @@ class ModuleReader : public PathWalker<ModuleReader> {
   }
 };
 
-/// Walks a fresh module along the places of another on device `From`, and makes it the same.
+/// Walks a fresh module along the places of another on device `From`, and makes it the same: with copies of
+/// its tensors on another device, with its tensors themselves on the same.
 template <class From, class To> class ModuleWriter : public PathWalker<ModuleWriter<From, To>> {
   friend class PathWalker<ModuleWriter>;
 
@@ -76,6 +81,10 @@ template <class From, class To> class ModuleWriter : public PathWalker<ModuleWri
     place.twin = &t;
     t = {};
     if (!source.defined()) return;
+    if constexpr (std::is_same_v<From, To>) {
+      t = source;
+      return;
+    }
     for (const Visited* p = places_.data(); p != &place; ++p)  // tied tensors stay tied
       if (p->type == place.type && static_cast<const Tensor<T, From>*>(p->at)->defined() &&
           static_cast<const Tensor<T, From>*>(p->at)->same_view(source)) {
@@ -118,23 +127,33 @@ template <class From, class To> class ModuleWriter : public PathWalker<ModuleWri
   std::size_t at_ = 0;
 };
 
-/// The type of `M`'s twin on device `To`, and the device of `M`; of `M` itself where it names no device.
+/// The type of `M`'s twin on device `To`, or with activations `To`, and the element type and device of `M`;
+/// `M` itself where it names no device.
 template <class M, class To> struct Twin {
   using type = M;
   using From = To;
+  using Element = To;
+};
+template <class T, class D, class To> struct TwinArguments {
+  using Element = std::conditional_t<DeviceTag<To>, T, To>;
+  using Device = std::conditional_t<DeviceTag<To>, To, D>;
 };
 template <template <class, class> class M, class T, class D, class To>
 requires DeviceTag<D>
 struct Twin<M<T, D>, To> {
-  using type = M<T, To>;
+  using Of = TwinArguments<T, D, To>;
+  using type = M<typename Of::Element, typename Of::Device>;
   using From = D;
+  using Element = T;
 };
 template <template <template <class, class> class, class, class, class> class M,
           template <class, class> class Block, class Config, class T, class D, class To>
 requires DeviceTag<D>
 struct Twin<M<Block, Config, T, D>, To> {
-  using type = M<Block, Config, T, To>;
+  using Of = TwinArguments<T, D, To>;
+  using type = M<Block, Config, typename Of::Element, typename Of::Device>;
   using From = D;
+  using Element = T;
 };
 
 struct AnyVisitor {};
@@ -146,6 +165,18 @@ template <class M>
 concept Module = requires(const M& m, detail::AnyVisitor& v) {
   M::visit(m, v);
 };
+
+namespace detail {
+template <class Twin, class From, class To, class M> Twin make_twin(const M& module) {
+  ModuleReader reader;
+  M::visit(module, reader);
+  ModuleWriter<From, To> writer(reader.places);
+  Twin twin;
+  Twin::visit(twin, writer);
+  writer.finish();
+  return twin;
+}
+}  // namespace detail
 
 /// The same module on device `To`, or the module itself where it is there: parameters (trained or frozen, as
 /// they are), buffers and settings copied along its `visit`, tied tensors tied. Gradients are not copied. A
@@ -159,13 +190,24 @@ typename detail::Twin<M, To>::type to(const M& module) {
   if constexpr (std::is_same_v<typename Twin::From, To>) {
     return module;
   } else {
-    detail::ModuleReader reader;
-    M::visit(module, reader);
-    detail::ModuleWriter<typename Twin::From, To> writer(reader.places);
-    typename Twin::type twin;
-    Twin::type::visit(twin, writer);
-    writer.finish();
-    return twin;
+    return detail::make_twin<typename Twin::type, typename Twin::From, To>(module);
+  }
+}
+
+/// The same module with activations `T` (bf16 or f16, or float again), on the same device: it has the
+/// parameters and buffers of `module`, not copies. These stay float whatever `T` is, so one set of numbers is
+/// trained, averaged and saved, and one optimiser steps it, whichever of the modules computes a loss.
+/// Settings are copied as they are now.
+/// @throws Error where a `visit` leaves members out depending on what they hold.
+template <class T, Module M>
+requires(!DeviceTag<T>) typename detail::Twin<M, T>::type to(const M& module) {
+  using Twin = detail::Twin<M, T>;
+  if constexpr (std::is_same_v<typename Twin::Element, T>) {
+    return module;
+  } else {
+    static_assert(std::is_same_v<param_t<T>, param_t<typename Twin::Element>>,
+                  "parameters are shared: they are double with activations double, else float");
+    return detail::make_twin<typename Twin::type, typename Twin::From, typename Twin::From>(module);
   }
 }
 

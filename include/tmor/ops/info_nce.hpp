@@ -74,9 +74,9 @@ Tensor<C, Device> info_nce_values(const Tensor<C, Device>& a, const Tensor<C, De
 }
 
 template <class T, class Device>
-Tensor<T, Device> info_nce(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
-                           const Tensor<param_t<T>, Device>& log_scale,
-                           InfoNceMemory<compute_t<T>, Device> memory) {
+Tensor<param_t<T>, Device> info_nce(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
+                                    const Tensor<param_t<T>, Device>& log_scale,
+                                    InfoNceMemory<compute_t<T>, Device> memory) {
   using C = compute_t<T>;
   using Tn = Tensor<C, Device>;
   const bool grad = needs_grad(a, b, log_scale);
@@ -87,11 +87,10 @@ Tensor<T, Device> info_nce(const Tensor<T, Device>& a, const Tensor<T, Device>& 
     b_values = dense(to<C>(b));
     loss = info_nce_values(a_values, b_values, exp(as_scalar(log_scale)), grad, memory);
   }
-  const Tensor<T, Device> y = to<T>(loss);
   if (grad)
-    record(y, "info_nce", inputs(a, b, log_scale),
+    record(loss, "info_nce", inputs(a, b, log_scale),
            [a = save(a_values), b = save(b_values), log_scale = save(log_scale), memory = std::move(memory)](
-               const Tensor<T, Device>& dy, Grads& g) {
+               const Tn& dy, Grads& g) {
              const Tn scale = exp(as_scalar(log_scale.get())), &x = a.get(), &z = b.get();
              const Tn s = memory.slopes.defined() ? memory.slopes : Tn::empty({memory.block, x.size(0)});
              const auto slopes = [&](Index begin, Index count) {
@@ -100,15 +99,16 @@ Tensor<T, Device> info_nce(const Tensor<T, Device>& a, const Tensor<T, Device>& 
                run_rows(Device{}, count, d.n, rows::InfoNceGradient<C>{d});
                return dense_rows(s, 0, count);
              };
-             add_pair_gradients(g, x, z, log_scale.get(), scale, dy, memory.block, slopes);
+             add_pair_gradients<T>(g, x, z, log_scale.get(), scale, dy, memory.block, slopes);
            });
-  return y;
+  return loss;
 }
 
 }  // namespace detail
 
 /// Symmetric InfoNCE (van den Oord et al. 2018; Radford et al. 2021): with logits S = e^log_scale a b^T,
-/// the mean of cross_entropy(S, i -> i) and cross_entropy(S^T, i -> i). Returns a scalar.
+/// the mean of cross_entropy(S, i -> i) and cross_entropy(S^T, i -> i). Returns a scalar, in float for bf16
+/// and f16.
 ///
 /// a, b (n, dim): row i of one belongs to row i of the other; normalise them (l2_normalize) for cosines.
 /// log_scale: one number. Any scale is safe. Memory grows with n: no more than a block of the logits is held.
@@ -120,11 +120,11 @@ Tensor<T, Device> info_nce(const Tensor<T, Device>& a, const Tensor<T, Device>& 
 /// - `kinds` (n,): the same for all pairs of equal kinds >= 0.
 /// @throws ShapeError when a and b are not equal (n, dim), or the others not as said.
 template <class T, class Device>
-Tensor<T, Device> info_nce(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
-                           const Tensor<param_t<T>, Device>& log_scale,
-                           const Tensor<std::int64_t, Device>& ids = {},
-                           const Tensor<bool, Device>& ignore = {},
-                           const Tensor<std::int64_t, Device>& kinds = {}) {
+Tensor<param_t<T>, Device> info_nce(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
+                                    const Tensor<param_t<T>, Device>& log_scale,
+                                    const Tensor<std::int64_t, Device>& ids = {},
+                                    const Tensor<bool, Device>& ignore = {},
+                                    const Tensor<std::int64_t, Device>& kinds = {}) {
   detail::check_pairs("info_nce", a, b, log_scale);
   const auto targets =
       detail::contrastive_targets<compute_t<T>, Device>("info_nce", a.size(0), ids, ignore, kinds);
@@ -135,9 +135,9 @@ Tensor<T, Device> info_nce(const Tensor<T, Device>& a, const Tensor<T, Device>& 
 /// rows, by columns in that of columns. A row or column of zeros counts for nothing in its half.
 /// @throws ShapeError when a and b are not equal (n, dim), or weights not (n, n).
 template <class T, class Device>
-Tensor<T, Device> info_nce_weighted(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
-                                    const Tensor<param_t<T>, Device>& log_scale,
-                                    const Tensor<T, Device>& weights) {
+Tensor<param_t<T>, Device> info_nce_weighted(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
+                                             const Tensor<param_t<T>, Device>& log_scale,
+                                             const Tensor<T, Device>& weights) {
   using Tn = Tensor<compute_t<T>, Device>;
   detail::check_pairs("info_nce", a, b, log_scale);
   const Index n = a.size(0);

@@ -43,44 +43,52 @@ Tensor<T, Device> joint_mix(const Tensor<T, Device>& x, const Tensor<T, Device>&
                    "[joint_mix] bias ", bias.defined() ? bias.shape() : Shape{}, " instead of ",
                    Shape{a.size(-1), weight.size(2)});
   TMOR_CHECK_SHAPE(weight.size(0) <= 64, "[joint_mix] ", weight.size(0), " heads; at most 64");
-  const auto xc = contiguous(x.detach()), ac = contiguous(a.detach()), wc = contiguous(weight.detach());
-  auto args = [own_a](const Tensor<T, Device>& px, const Tensor<T, Device>& pa, const Tensor<T, Device>& pw) {
-    cpu::JointMixArgs<T> p;
-    p.n = px.size(0);
-    p.t = px.size(1);
-    p.v = px.size(2);
-    p.c_in = px.size(3);
-    p.heads = pw.size(0);
-    p.c_out = pw.size(2);
-    p.w = pa.size(-1);
-    p.a_sample = own_a ? p.heads * p.v * p.w : 0;
-    p.x = px.data();
-    p.a = pa.data();
-    p.weight = pw.data();
-    return p;
-  };
-  const auto p = args(xc, ac, wc);
-  const auto bc = bias.defined() ? contiguous(bias.detach()) : bias;
-  auto y = Tensor<T, Device>::empty({p.n, p.t, p.w, p.c_out});
-  detail::count_flops(2 * p.n * p.t * p.w * p.mixed() * (p.v + p.c_out));
-  run_joint_mix(Device{}, p, wc, bc.defined() ? bc.data() : nullptr, y);
-  if (needs_grad(x, a, weight, bias))
-    record(y, "joint_mix", inputs(x, a, weight, bias),
-           [args, x = save(xc), a = save(ac), w = save(wc)](const Tensor<T, Device>& dy_in, Grads& g) {
-             const auto dy = contiguous(dy_in);
-             auto like = [](bool wanted, const Tensor<T, Device>& t) {
-               return wanted ? Tensor<T, Device>::empty(t.shape()) : Tensor<T, Device>();
-             };
-             const auto dx = like(g.wants(0), x.get()), da = like(g.wants(1), a.get()),
-                        dw = like(g.wants(2), w.get());
-             auto out = [](const Tensor<T, Device>& t) { return t.defined() ? t.mutable_data() : nullptr; };
-             run_joint_mix_backward(Device{}, args(x.get(), a.get(), w.get()), dy, out(dx), out(da), out(dw));
-             if (dx.defined()) g.add(0, dx);
-             if (da.defined()) g.add(1, da);
-             if (dw.defined()) g.add(2, dw);
-             if (g.wants(3)) g.add(3, sum_to(dy, {dy.size(2), dy.size(3)}));
-           });
-  return y;
+  if constexpr (Device::host_memory && !std::is_same_v<T, compute_t<T>>) {
+    using C = compute_t<T>;
+    return to<T>(
+        joint_mix(to<C>(x), to<C>(a), to<C>(weight), bias.defined() ? to<C>(bias) : Tensor<C, Device>()));
+  } else {
+    const auto xc = contiguous(x.detach()), ac = contiguous(a.detach()), wc = contiguous(weight.detach());
+    auto args = [own_a](const Tensor<T, Device>& px, const Tensor<T, Device>& pa,
+                        const Tensor<T, Device>& pw) {
+      cpu::JointMixArgs<T> p;
+      p.n = px.size(0);
+      p.t = px.size(1);
+      p.v = px.size(2);
+      p.c_in = px.size(3);
+      p.heads = pw.size(0);
+      p.c_out = pw.size(2);
+      p.w = pa.size(-1);
+      p.a_sample = own_a ? p.heads * p.v * p.w : 0;
+      p.x = px.data();
+      p.a = pa.data();
+      p.weight = pw.data();
+      return p;
+    };
+    const auto p = args(xc, ac, wc);
+    const auto bc = bias.defined() ? contiguous(bias.detach()) : bias;
+    auto y = Tensor<T, Device>::empty({p.n, p.t, p.w, p.c_out});
+    detail::count_flops(2 * p.n * p.t * p.w * p.mixed() * (p.v + p.c_out));
+    run_joint_mix(Device{}, p, wc, bc.defined() ? bc.data() : nullptr, y);
+    if (needs_grad(x, a, weight, bias))
+      record(y, "joint_mix", inputs(x, a, weight, bias),
+             [args, x = save(xc), a = save(ac), w = save(wc)](const Tensor<T, Device>& dy_in, Grads& g) {
+               const auto dy = contiguous(dy_in);
+               auto like = [](bool wanted, const Tensor<T, Device>& t) {
+                 return wanted ? Tensor<T, Device>::empty(t.shape()) : Tensor<T, Device>();
+               };
+               const auto dx = like(g.wants(0), x.get()), da = like(g.wants(1), a.get()),
+                          dw = like(g.wants(2), w.get());
+               auto out = [](const Tensor<T, Device>& t) { return t.defined() ? t.mutable_data() : nullptr; };
+               run_joint_mix_backward(Device{}, args(x.get(), a.get(), w.get()), dy, out(dx), out(da),
+                                      out(dw));
+               if (dx.defined()) g.add(0, dx);
+               if (da.defined()) g.add(1, da);
+               if (dw.defined()) g.add(2, dw);
+               if (g.wants(3)) g.add(3, sum_to(dy, {dy.size(2), dy.size(3)}));
+             });
+    return y;
+  }
 }
 
 TMOR_END

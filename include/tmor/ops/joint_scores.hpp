@@ -4,6 +4,8 @@
 /// all frames of a clip. One operation, because queries and keys made apart would be written, permuted and
 /// read back three times, which costs more than to compute them.
 
+#include <cmath>
+
 #include "tmor/core/flops.hpp"
 #include "tmor/cpu/joint_scores.hpp"
 #include "tmor/ops/matmul.hpp"
@@ -36,9 +38,15 @@ Tensor<T, Device> joint_scores(const Tensor<T, Device>& x, const Tensor<T, Devic
                    b.defined() ? b.shape() : Shape{}, " for weight ", w.shape());
   const Index n = x.size(0), t = x.size(1), v = x.size(2), d = w.size(0) / (2 * heads);
   if constexpr (!std::is_same_v<Device, Cpu>) {  // in parts
-    const auto qk = reshape(permute(reshape(linear(x, w, b), {n, t, v, 2 * heads, d}), {3, 0, 2, 1, 4}),
-                            {2, heads, n, v, t * d});
-    return transpose(matmul(select(qk, 0, 0), transpose(select(qk, 0, 1))) * scale, 0, 1);
+    // The sum over a clip may leave the range of f16: most of the scale, a power of 4, goes into its factors.
+    const double part = std::is_same_v<T, f16> && scale > 0 ? std::exp2(std::round(std::log2(scale) / 2)) : 1;
+    const auto scaled = [part](const Tensor<T, Device>& p) {
+      return p.defined() && part != 1 ? p * part : p;
+    };
+    const auto qk =
+        reshape(permute(reshape(linear(x, scaled(w), scaled(b)), {n, t, v, 2 * heads, d}), {3, 0, 2, 1, 4}),
+                {2, heads, n, v, t * d});
+    return transpose(matmul(select(qk, 0, 0), transpose(select(qk, 0, 1))) * (scale / (part * part)), 0, 1);
   } else if constexpr (!std::is_same_v<T, compute_t<T>>) {
     using C = compute_t<T>;
     return to<T>(

@@ -127,16 +127,17 @@ void pair_logits(const Tensor<C, Device>& out, const Tensor<C, Device>& a, const
   run_matmul(Device{}, out, dense_rows(a, begin, out.size(0)) * scale, swap_last_two(b));
 }
 
-/// Adds the gradients of a loss of the logits e^log_scale a b^T to inputs 0 (a), 1 (b) and 2 (log_scale).
+/// Adds the gradients of a loss of the logits e^log_scale a b^T to inputs 0 (a), 1 (b), both of type `T`, and
+/// 2 (log_scale).
 /// `slopes(begin, count)` is its derivative by rows [begin, begin + count) of the logits, `dy` what arrives
 /// from above.
 template <class T, class Device, class C, class Slopes>
 void add_pair_gradients(Grads& g, const Tensor<C, Device>& a, const Tensor<C, Device>& b,
-                        const Tensor<param_t<T>, Device>& log_scale, const Tensor<C, Device>& scale,
-                        const Tensor<T, Device>& dy, Index block, const Slopes& slopes) {
+                        const Tensor<C, Device>& log_scale, const Tensor<C, Device>& scale,
+                        const Tensor<C, Device>& dy, Index block, const Slopes& slopes) {
   using Tn = Tensor<C, Device>;
   const Index n = a.size(0);
-  const Tn factor = scale * to<C>(dy);
+  const Tn factor = scale * dy;
   const bool along = g.wants(0) || g.wants(2), across = g.wants(1);
   Tn da, db;
   for (Index begin = 0; begin < n && (along || across); begin += block) {

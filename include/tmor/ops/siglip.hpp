@@ -9,18 +9,19 @@
 TMOR_BEGIN
 
 /// SigLIP (Zhai et al. 2023): every pair is a question of its own, 1/n sum_ij softplus(-z_ij (e^log_scale a_i
-/// b_j + bias)) with z = 1 for positives and -1 for the rest. Returns a scalar.
+/// b_j + bias)) with z = 1 for positives and -1 for the rest. Returns a scalar, in float for bf16 and f16.
 ///
 /// a, b (n, dim): row i of one belongs to row i of the other; normalise them (l2_normalize) for cosines.
 /// log_scale, bias: one number each. `ids`, `ignore`, `kinds`: as in `info_nce`; pairs that take no part are
 /// not asked.
 /// @throws ShapeError when a and b are not equal (n, dim), or the others not as said.
 template <class T, class Device>
-Tensor<T, Device> siglip(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
-                         const Tensor<param_t<T>, Device>& log_scale, const Tensor<param_t<T>, Device>& bias,
-                         const Tensor<std::int64_t, Device>& ids = {},
-                         const Tensor<bool, Device>& ignore = {},
-                         const Tensor<std::int64_t, Device>& kinds = {}) {
+Tensor<param_t<T>, Device> siglip(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
+                                  const Tensor<param_t<T>, Device>& log_scale,
+                                  const Tensor<param_t<T>, Device>& bias,
+                                  const Tensor<std::int64_t, Device>& ids = {},
+                                  const Tensor<bool, Device>& ignore = {},
+                                  const Tensor<std::int64_t, Device>& kinds = {}) {
   using C = compute_t<T>;
   using Tn = Tensor<C, Device>;
   detail::check_pairs("siglip", a, b, log_scale);
@@ -53,15 +54,14 @@ Tensor<T, Device> siglip(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
     loss = sum(detail::dense_rows(sums, 0, 1)) / static_cast<double>(n);
     if (grad && block == n) slopes = s;
   }
-  const Tensor<T, Device> y = to<T>(loss);
   if (grad)
-    record(y, "siglip", inputs(a, b, log_scale, bias),
+    record(loss, "siglip", inputs(a, b, log_scale, bias),
            [a = save(a_values), b = save(b_values), log_scale = save(log_scale), bias = save(bias), slopes,
-            sums, block, pass](const Tensor<T, Device>& dy, Grads& g) {
+            sums, block, pass](const Tn& dy, Grads& g) {
              const Tn &x = a.get(), &z = b.get();
              const Tn scale = exp(detail::as_scalar(log_scale.get()));
              const Tn s = slopes.defined() ? slopes : Tn::empty({block, x.size(0)});
-             detail::add_pair_gradients(
+             detail::add_pair_gradients<T>(
                  g, x, z, log_scale.get(), scale, dy, block, [&](Index begin, Index count) {
                    return slopes.defined()
                               ? s
@@ -69,11 +69,11 @@ Tensor<T, Device> siglip(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
                  });
              if (g.wants(3)) {
                const Shape& shape = bias.get().shape();
-               g.add(3, (sum(detail::dense_rows(sums, 1, 1)) * to<C>(dy))
+               g.add(3, (sum(detail::dense_rows(sums, 1, 1)) * dy)
                             .as_strided(shape, Shape::filled(shape.rank(), 1), 0));
              }
            });
-  return y;
+  return loss;
 }
 
 TMOR_END

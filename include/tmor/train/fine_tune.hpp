@@ -29,9 +29,9 @@ template <class T = float, class Device = Cpu> struct SkeletonClassifier {
     v.module("head", self.head);
   }
   /// Logits (N, classes) of clips (N, M, T, V, C); `present` (N, M) or undefined.
-  Tensor<T, Device> operator()(const Tensor<T, Device>& x, const Context& ctx,
-                               const Tensor<T, Device>& present = {}) const {
-    return head(encoder(x, ctx, present).pooled);
+  Tensor<param_t<T>, Device> operator()(const Tensor<param_t<T>, Device>& x, const Context& ctx,
+                                        const Tensor<param_t<T>, Device>& present = {}) const {
+    return to<param_t<T>>(head(encoder(x, ctx, present).pooled));
   }
 };
 

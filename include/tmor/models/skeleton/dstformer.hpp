@@ -70,8 +70,8 @@ template <class T = float, class Device = Cpu> struct DstBlock {
 /// (N, M, T, V, C) skeletons -> features.
 template <class T = float, class Device = Cpu> struct Dstformer {
   DstformerConfig config;
-  nn::ConvTime<T, Device> embed;  ///< frames -> tokens
-  Param<T, Device> joint;         ///< (V, dim): which joint a token is of
+  nn::ConvTime<param_t<T>, Device> embed;  ///< frames -> tokens
+  Param<T, Device> joint;                  ///< (V, dim): which joint a token is of
   std::vector<DstBlock<T, Device>> blocks;
   nn::LayerNorm<T, Device> norm;
   SkeletonHead<T, Device> head;
@@ -81,8 +81,8 @@ template <class T = float, class Device = Cpu> struct Dstformer {
     detail::check_sizes("Dstformer", c);
     TMOR_CHECK(c.dim > 0 && c.dim % 2 == 0 && c.frames_per_token > 0, "[Dstformer] tokens of ", c.dim,
                " numbers (an even number) and ", c.frames_per_token, " frames");
-    embed =
-        nn::ConvTime<T, Device>(rng, c.in_channels, c.dim, 2 * c.frames_per_token - 1, c.frames_per_token);
+    embed = nn::ConvTime<param_t<T>, Device>(rng, c.in_channels, c.dim, 2 * c.frames_per_token - 1,
+                                             c.frames_per_token);
     joint = init::normal<param_t<T>, Device>(rng, {c.joints, c.dim}, 0.02);
     for (Index i = 0; i < c.depth; ++i) blocks.emplace_back(rng, c);
     norm = nn::LayerNorm<T, Device>(c.dim);
@@ -97,11 +97,11 @@ template <class T = float, class Device = Cpu> struct Dstformer {
     SkeletonHead<T, Device>::visit(self.head, v);
   }
   /// As `Unik`. @throws ShapeError unless V and C are the configured ones.
-  SkeletonFeatures<T, Device> operator()(const Tensor<T, Device>& x, const Context& ctx,
-                                         const Tensor<T, Device>& present = {}) const {
+  SkeletonFeatures<T, Device> operator()(const Tensor<param_t<T>, Device>& x, const Context& ctx,
+                                         const Tensor<param_t<T>, Device>& present = {}) const {
     detail::check_skeletons("Dstformer", x, config);
-    auto h = embed(reshape(x, {x.size(0) * x.size(1), x.size(2), x.size(3), x.size(4)}));
-    h = h + to<T>(joint) + times(h.size(1));
+    const auto tokens = embed(reshape(x, {x.size(0) * x.size(1), x.size(2), x.size(3), x.size(4)}));
+    auto h = to<T>(tokens + joint + times(tokens.size(1)));
     for (const auto& block : blocks) h = block(h, ctx);
     return head(norm(h), x.size(0), ctx, present);
   }
@@ -109,15 +109,16 @@ template <class T = float, class Device = Cpu> struct Dstformer {
  private:
   /// (T, 1, dim): sines and cosines of the token's number at wavelengths from 2 pi to 20000 pi (Vaswani et
   /// al. 2017).
-  Tensor<T, Device> times(Index t) const {
-    std::vector<T> v;
+  Param<T, Device> times(Index t) const {
+    using P = param_t<T>;
+    std::vector<P> v;
     for (Index i = 0; i < t; ++i)
       for (Index k = 0; k < config.dim; ++k) {
         const double rate = std::pow(1e-4, static_cast<double>(k / 2 * 2) / static_cast<double>(config.dim));
         const double angle = static_cast<double>(i) * rate;
-        v.push_back(static_cast<T>(k % 2 == 0 ? std::sin(angle) : std::cos(angle)));
+        v.push_back(static_cast<P>(k % 2 == 0 ? std::sin(angle) : std::cos(angle)));
       }
-    return Tensor<T, Device>::from(v, {t, 1, config.dim});
+    return Param<T, Device>::from(v, {t, 1, config.dim});
   }
 };
 

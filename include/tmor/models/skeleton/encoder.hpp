@@ -109,8 +109,8 @@ template <class T = float, class Device = Cpu> struct SkeletonEncoder {
 
   /// `x` (N, M, T, V, C); `present` (N, M), 1 where there is a person, undefined when all are there.
   /// @throws ShapeError naming the sizes that are not the configured ones.
-  SkeletonFeatures<T, Device> operator()(const Tensor<T, Device>& x, const Context& ctx,
-                                         const Tensor<T, Device>& present = {}) const {
+  SkeletonFeatures<T, Device> operator()(const Tensor<param_t<T>, Device>& x, const Context& ctx,
+                                         const Tensor<param_t<T>, Device>& present = {}) const {
     return std::visit([&](const auto& m) { return m(x, ctx, present); }, net);
   }
 };

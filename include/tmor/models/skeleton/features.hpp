@@ -80,7 +80,7 @@ template <class T = float, class Device = Cpu> struct SkeletonHead {
 
   /// h (N M, T', V, width); `present` (N, M) or undefined.
   SkeletonFeatures<T, Device> operator()(const Tensor<T, Device>& h, Index n, const Context& ctx,
-                                         const Tensor<T, Device>& present) const {
+                                         const Tensor<param_t<T>, Device>& present) const {
     const Index m = h.size(0) / n;
     SkeletonFeatures<T, Device> out;
     out.tokens = drop(over_persons(reshape(mean(h, {2}), {n, m, h.size(1), h.size(3)}), present), ctx);
@@ -90,10 +90,11 @@ template <class T = float, class Device = Cpu> struct SkeletonHead {
   }
 
  private:
-  static Tensor<T, Device> over_persons(const Tensor<T, Device>& x, const Tensor<T, Device>& present) {
+  static Tensor<T, Device> over_persons(const Tensor<T, Device>& x,
+                                        const Tensor<param_t<T>, Device>& present) {
     if (!present.defined()) return x.size(1) == 1 ? squeeze(x, 1) : mean(x, {1});
-    const auto count = maximum(sum(present, {1}), Tensor<T, Device>::ones({}));
-    return sum(x * reshape(present, {x.size(0), x.size(1), 1, 1}), {1}) / reshape(count, {x.size(0), 1, 1});
+    const auto there = to<T>(present), count = maximum(sum(there, {1}), Tensor<T, Device>::ones({}));
+    return sum(x * reshape(there, {x.size(0), x.size(1), 1, 1}), {1}) / reshape(count, {x.size(0), 1, 1});
   }
   Tensor<T, Device> pool(const Tensor<T, Device>& tokens) const {
     const Index n = tokens.size(0), t = tokens.size(1), w = tokens.size(2);

@@ -12,7 +12,7 @@ namespace models {
 /// (N, T, V, channels in) to (N, T / stage.stride, V, stage.channels).
 template <template <class, class> class Block, class Config, class T, class Device> struct StagedEncoder {
   Config config;
-  nn::BatchNorm<T, Device> input_norm;  ///< over (V, C), as one channel each
+  nn::BatchNorm<param_t<T>, Device> input_norm;  ///< over (V, C), as one channel each
   std::vector<Block<T, Device>> blocks;
   SkeletonHead<T, Device> head;
 
@@ -38,10 +38,10 @@ template <template <class, class> class Block, class Config, class T, class Devi
   /// `x` (N, M, T, V, C); `present` (N, M), 1 where there is a person, undefined when all are there; a clip
   /// without anybody gives the average of nothing, zeros. @throws ShapeError unless V and C are the
   /// configured ones.
-  SkeletonFeatures<T, Device> operator()(const Tensor<T, Device>& x, const Context& ctx,
-                                         const Tensor<T, Device>& present = {}) const {
+  SkeletonFeatures<T, Device> operator()(const Tensor<param_t<T>, Device>& x, const Context& ctx,
+                                         const Tensor<param_t<T>, Device>& present = {}) const {
     detail::check_skeletons(Config::name, x, config);
-    auto h = detail::normalised_joints(input_norm, x, ctx);
+    auto h = to<T>(detail::normalised_joints(input_norm, x, ctx));
     for (const auto& block : blocks) h = block(h, ctx);
     return head(h, x.size(0), ctx, present);
   }

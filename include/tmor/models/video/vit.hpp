@@ -81,9 +81,9 @@ template <class T = float, class Device = Cpu> struct Vit {
   }
 
   /// Pictures (B, H, W, 3), normalised as the weights want them -> (B, dim).
-  Tensor<T, Device> operator()(const Tensor<T, Device>& x, const Context& ctx) const {
+  Tensor<T, Device> operator()(const Tensor<param_t<T>, Device>& x, const Context& ctx) const {
     const Index b = x.size(0), rows = x.size(1) / side, columns = x.size(2) / side, dim = position.size(1);
-    const auto cut = permute(reshape(x, {b, rows, side, columns, side, 3}), {0, 1, 3, 2, 4, 5});
+    const auto cut = permute(reshape(to<T>(x), {b, rows, side, columns, side, 3}), {0, 1, 3, 2, 4, 5});
     auto h = patch(reshape(cut, {b, rows * columns, side * side * 3}));
     if (class_token.defined())
       h = concat({expand(reshape(to<T>(class_token), {1, 1, dim}), {b, 1, dim}), h}, 1);
@@ -140,19 +140,19 @@ template <class T = float, class Device = Cpu> struct VideoEncoder {
   }
 
   /// Frames (N, F, H, W, 3), F <= config.frames. @throws ShapeError for other sizes, Error without a patch.
-  VideoFeatures<T, Device> operator()(const Tensor<T, Device>& x, const Context& ctx) const {
+  VideoFeatures<T, Device> operator()(const Tensor<param_t<T>, Device>& x, const Context& ctx) const {
     return over_time(look(x, ctx), ctx);
   }
   /// Stored features (N, F, config.features), F <= config.frames, made once by some image encoder.
   /// @throws ShapeError for other sizes, Error when built without.
-  VideoFeatures<T, Device> of_features(const Tensor<T, Device>& x, const Context& ctx) const {
+  VideoFeatures<T, Device> of_features(const Tensor<param_t<T>, Device>& x, const Context& ctx) const {
     TMOR_CHECK(from_stored.w.defined(), "[VideoEncoder] built for frames; set `features` to use stored ones");
     TMOR_CHECK_SHAPE(x.rank() == 3 && x.size(2) == config.features, "[VideoEncoder] features ", x.shape(),
                      " instead of (N, F, ", config.features, ")");
-    return over_time(from_stored(x), ctx);
+    return over_time(from_stored(to<T>(x)), ctx);
   }
   /// What the vision transformer alone makes of frames (N, F, H, W, 3): (N, F, dim).
-  Tensor<T, Device> look(const Tensor<T, Device>& x, const Context& ctx) const {
+  Tensor<T, Device> look(const Tensor<param_t<T>, Device>& x, const Context& ctx) const {
     TMOR_CHECK(config.patch > 0, "[VideoEncoder] built for stored features; set `patch` to use frames");
     TMOR_CHECK_SHAPE(
         x.rank() == 5 && x.size(2) == config.height && x.size(3) == config.width && x.size(4) == 3,
