@@ -103,6 +103,24 @@ TEST_CASE("A checkpointed video tower has the same gradients, with dropout and w
       CHECK(std::abs(gradients[0][i][k] - gradients[1][i][k]) < 1e-10);
 }
 
+TEST_CASE("grad_cache: the gradient of a scaled loss, for f16") {
+  Rng rng(8);
+  const models::TriModal<> net(rng, tiny_tri_modal());
+  const auto gradients = [&](double scale) {
+    clear_grads(net);
+    Rng draws(6);
+    const auto chunk = [](Index i) {
+      Rng data(static_cast<std::uint64_t>(i));
+      return random_triplets(data, 4);
+    };
+    const auto loss = train::grad_cache(net, 2, chunk, Context{true, &draws}, {}, scale).total.item();
+    std::vector<std::vector<float>> g;
+    for (const auto& p : parameters(net)) g.push_back((p.tensor.grad() / scale).to_vector());
+    return std::pair{loss, g};
+  };
+  CHECK(gradients(1024) == gradients(1));  // a power of two: to the bit
+}
+
 TEST_CASE("grad_cache: any towers and any loss") {
   Rng rng(4);
   const nn::Linear<> left(rng, 3, 4), right(rng, 5, 4);

@@ -33,6 +33,17 @@ const std::string& uninterrupted() {
   return bytes;
 }
 
+/// Of a run in f16 whose gradients are infinite with a loss scaled by 65536, which it is every third step.
+struct ScaledRun : ToyRun {
+  ScaledRun() { loss_scale = 3; }
+  static train::LoopOptions options(const std::string& out) {
+    auto o = toy_options(out);
+    o.precision = train::Precision::f16;
+    o.loss_scale.interval = 3;
+    return o;
+  }
+};
+
 }  // namespace
 
 TEST_CASE("a run trains, validates and leaves what it should") {
@@ -159,6 +170,73 @@ TEST_CASE("a loss that is not finite stops with the step and what to try") {
   run.loss_scale = 1e38;
   CHECK(contains(message<Error>([&] { run.run(o); }), "not finite"));
   for (float v : run.model.w1.to_vector()) CHECK(is_finite(v));
+}
+
+TEST_CASE("f16: steps with infinite gradients are left out, and the log says so") {
+  const test::TempDir dir;
+  ScaledRun run;
+  std::vector<std::vector<float>> weights;
+  run.before_batch = [&](Index batch) {
+    if (batch % 2 == 0) weights.push_back(run.model.w1.to_vector());  // two batches a step
+  };
+  run.run(ScaledRun::options(dir.path()));
+  weights.push_back(run.model.w1.to_vector());
+  REQUIRE(weights.size() == 13);
+  // 65536 is too much; three steps at 32768, and it is tried again.
+  std::vector<Index> skipped;
+  std::vector<double> scales;
+  for (const auto& line : log_lines(dir / "log.jsonl")) {
+    if (line.contains("skipped")) skipped.push_back(line["step"]);
+    if (line.contains("loss")) scales.push_back(line["loss_scale"]);
+  }
+  CHECK(skipped == std::vector<Index>{1, 5, 9});
+  CHECK(scales == std::vector<double>{32768, 65536, 32768, 65536, 32768, 65536});
+  for (std::size_t step = 1; step <= 12; ++step) {
+    CAPTURE(step);
+    CHECK((weights[step] == weights[step - 1]) == (step % 4 == 1));
+  }
+  for (const auto& line : log_lines(dir / "log.jsonl"))
+    if (line.contains("grad_norm")) CHECK(line["grad_norm"].is_number());
+}
+
+TEST_CASE("f16: stopped at any step and resumed, the scale goes on as it was: the same bytes") {
+  const test::TempDir whole;
+  ScaledRun().run(ScaledRun::options(whole.path()));
+  const auto lines_of = [](const std::string& dir) {
+    auto lines = log_lines(dir + "/log.jsonl");
+    for (auto& line : lines) line.erase("seconds");
+    return lines;
+  };
+  for (Index stop : {1, 3, 4, 6}) {
+    CAPTURE(stop);
+    const test::TempDir dir;
+    auto o = ScaledRun::options(dir.path());
+    o.checkpoint_every = 1;
+    ScaledRun run;
+    run.before_batch = [&](Index batch) {
+      if (batch == 2 * stop) throw Error("stopped");
+    };
+    CHECK_THROWS_AS(run.run(o), Error);
+    o.resume = true;
+    ScaledRun().run(o);
+    CHECK(final_bytes(dir.path()) == final_bytes(whole.path()));
+    CHECK(lines_of(dir.path()) == lines_of(whole.path()));
+  }
+  auto o = ScaledRun::options(whole.path());
+  o.resume = true;
+  o.precision = train::Precision::bf16;  // has no scale
+  CHECK(contains(message<Error>([&] { ScaledRun().run(o); }), "scaler.state"));
+}
+
+TEST_CASE("f16: what no scale helps against is an error") {
+  ScaledRun run;
+  auto o = ScaledRun::options("");
+  o.epochs = 20;
+  run.loss_scale = 1e36;
+  CHECK(contains(message<Error>([&] { run.run(o); }), "train with bf16"));
+  ScaledRun lost;
+  lost.loss_scale = std::numeric_limits<double>::quiet_NaN();
+  CHECK(contains(message<Error>([&] { lost.run(o); }), "f16 ends at 65504"));
 }
 
 TEST_CASE("accumulated batches step like one large batch") {

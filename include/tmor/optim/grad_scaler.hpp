@@ -4,7 +4,7 @@
 /// 6e-8, are kept alive by a factor on the loss, which is taken out again before the step (Micikevicius et
 /// al., Mixed Precision Training, 2018). bf16 has the range of float and needs none of it.
 
-#include "tmor/autograd/backward.hpp"
+#include "tmor/optim/accumulate.hpp"
 #include "tmor/optim/clip.hpp"
 
 TMOR_BEGIN
@@ -43,15 +43,15 @@ class GradScaler {
     TMOR_CHECK(o.interval >= 1, "[GradScaler] interval is ", o.interval, ": it must be at least 1");
   }
 
+  bool on() const { return options_.enabled; }
   double scale() const { return state_.data()[0]; }
   /// Steps in a row that were taken since the scale was last changed.
   Index steps_in_a_row() const { return static_cast<Index>(state_.data()[1]); }
 
-  /// Adds the gradients of scale * loss. @throws ShapeError unless the loss is one number.
-  template <class T, class Device> void backward(const Tensor<T, Device>& loss) const {
-    TMOR_CHECK_SHAPE(loss.numel() == 1, "[GradScaler] needs a scalar loss, got shape ", loss.shape());
-    tmor::backward(loss,
-                   Tensor<T, Device>::full(loss.shape(), static_cast<T>(static_cast<compute_t<T>>(scale()))));
+  /// Adds the gradients of scale * loss / parts: of the mean over `parts` batches, called once for each.
+  /// @throws ShapeError unless the loss is one number.
+  template <class T, class Device> void backward(const Tensor<T, Device>& loss, Index parts = 1) const {
+    backward_share(loss, parts, scale());
   }
 
   /// Divides all gradients by the scale, where they are finite, and returns their norm. `params`: of
@@ -71,9 +71,9 @@ class GradScaler {
   /// opt.step(lr...) if all gradients are finite, else their end; then the scale for the next step. Says
   /// whether the step was taken.
   template <class Optimizer, class... Lr> bool step(Optimizer& opt, Lr... lr) {
-    if (!unscaled_) unscale(opt.params());
+    if (options_.enabled && !unscaled_) unscale(opt.params());
     unscaled_ = false;
-    if (finite_) {
+    if (!options_.enabled || finite_) {
       opt.step(lr...);
     } else {
       opt.clear_grads();
@@ -90,8 +90,10 @@ class GradScaler {
     return finite_;
   }
 
-  /// What is saved: the scale and the steps in a row.
-  static void visit(auto& self, auto&& v) { v.buffer("state", self.state_); }
+  /// What is saved: the scale and the steps in a row; nothing when it is off.
+  static void visit(auto& self, auto&& v) {
+    if (self.options_.enabled) v.buffer("state", self.state_);
+  }
 
  private:
   GradScalerOptions options_;

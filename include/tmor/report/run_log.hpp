@@ -117,11 +117,12 @@ inline Html training_curves(const RunLog& log) {
       s.name.erase(0, 6);
       (within && !has("loss") && !has("rank") ? fractions : others).series.push_back(std::move(s));
     } else {
-      (s.name.starts_with("loss") ? loss
-       : has("scale")             ? scales
-       : s.name == "lr"           ? rate
-       : s.name == "grad_norm"    ? norm
-                                  : rest)
+      (s.name == "loss_scale"       ? rest
+       : s.name.starts_with("loss") ? loss
+       : has("scale")               ? scales
+       : s.name == "lr"             ? rate
+       : s.name == "grad_norm"      ? norm
+                                    : rest)
           .series.push_back(std::move(s));
     }
   }

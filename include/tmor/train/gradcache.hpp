@@ -14,6 +14,7 @@
 
 #include "tmor/autograd/checkpoint.hpp"
 #include "tmor/models/tri_modal.hpp"
+#include "tmor/optim/accumulate.hpp"
 
 TMOR_BEGIN
 namespace train {
@@ -80,32 +81,34 @@ auto grad_cache(Index chunks, const Embed& embed, const Loss& loss, const Contex
   return result;
 }
 
-/// The gradient of `model.loss` of all chunks together, by `grad_cache`; returns that loss (off the tape).
+/// `scale` times the gradient of `model.loss` of all chunks together, by `grad_cache`; returns that loss (off
+/// the tape, not scaled).
 /// `chunk(i)`, called twice for each i < chunks, returns the same `TriBatch` both times; `ignore` (n, n) are
 /// the pairs of all n samples that are no negatives (the chunks' own must be undefined).
 template <class T, class Device, class Chunk>
-models::TriLoss<T, Device> grad_cache(const models::TriModal<T, Device>& model, Index chunks,
-                                      const Chunk& chunk, const Context& ctx,
-                                      const Tensor<bool, Device>& ignore = {}) {
+models::TriLoss<param_t<T>, Device> grad_cache(const models::TriModal<T, Device>& model, Index chunks,
+                                               const Chunk& chunk, const Context& ctx,
+                                               const Tensor<bool, Device>& ignore = {}, double scale = 1) {
   using Model = models::TriModal<T, Device>;
+  using P = param_t<T>;
   std::vector<models::TriTargets<Device>> targets;
   const auto embed = [&](Index i, const Context& c) {
-    const models::TriBatch<T, Device> b = chunk(i);
+    const models::TriBatch<P, Device> b = chunk(i);
     if (std::ssize(targets) == i) targets.push_back(Model::targets(b));
     const auto e = model.embed(b, targets[static_cast<std::size_t>(i)], c);
     return std::vector{e.skeleton, e.video, e.text, e.skeleton_tokens, e.video_tokens};
   };
-  const auto loss = [&](const std::vector<Tensor<T, Device>>& e) {
+  const auto loss = [&](const std::vector<Tensor<P, Device>>& e) {
     const auto t = Model::join(targets, ignore);
-    models::TriLoss<T, Device> out;
-    model.each_part({e[0], e[1], e[2], e[3], e[4]}, t, out, [&](const Tensor<T, Device>& weighted) {
-      backward(weighted);  // each part by itself: only one block of logits at a time
+    models::TriLoss<P, Device> out;
+    model.each_part({e[0], e[1], e[2], e[3], e[4]}, t, out, [&](const Tensor<P, Device>& weighted) {
+      optim::backward_share(weighted, 1, scale);  // each part by itself: only one block of logits at a time
       const auto v = weighted.detach();
       out.total = out.total.defined() ? out.total + v : v;
     });
     return out;
   };
-  return grad_cache<T, Device>(chunks, embed, loss, ctx);
+  return grad_cache<P, Device>(chunks, embed, loss, ctx);
 }
 
 }  // namespace train

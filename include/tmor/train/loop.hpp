@@ -10,12 +10,12 @@
 
 #include "tmor/core/finite.hpp"
 #include "tmor/data/loader.hpp"
-#include "tmor/optim/accumulate.hpp"
-#include "tmor/optim/clip.hpp"
 #include "tmor/optim/ema.hpp"
+#include "tmor/optim/grad_scaler.hpp"
 #include "tmor/optim/schedule.hpp"
 #include "tmor/train/checkpoint.hpp"
 #include "tmor/train/logger.hpp"
+#include "tmor/train/precision.hpp"
 #include "tmor/train/progress.hpp"
 #include "tmor/train/stop_signal.hpp"
 
@@ -38,8 +38,11 @@ struct LoopOptions {
   std::string out;               ///< folder for checkpoints and log.jsonl; "": nothing is written
   bool resume = false;           ///< continue from the newest checkpoint of `out`, if there is one
   bool quiet = false;            ///< nothing on standard error
-  bool own_backward =
-      false;  ///< the loss function goes backward itself (GradCache): what it returns is only read
+  bool own_backward = false;     ///< the loss function goes backward itself (GradCache), of its loss times
+                              ///< `Loop::scaler().scale()`: what it returns is only read
+  Precision precision = Precision::f32;  ///< of the activations of the model that makes the loss; f16 has the
+                                         ///< loss scaled
+  optim::GradScalerOptions loss_scale = {};  ///< with f16
   std::function<io::Json()> extra =
       {};  ///< more numbers for each line of the training log, such as learned scales
 };
@@ -91,6 +94,7 @@ template <class Model, class Optimizer, class Source> class Loop {
         source_(source),
         rng_(rng),
         options_(options),
+        scaler_(scaler_options(options)),
         ema_(model, options.ema_decay) {
     TMOR_CHECK(options.epochs >= 1 && options.accumulate >= 1 && options.max_steps >= 0 &&
                    options.validate_every >= 0 && options.checkpoint_every >= 0 && options.log_every >= 1 &&
@@ -108,13 +112,14 @@ template <class Model, class Optimizer, class Source> class Loop {
   /// Runs to the end, or until SIGINT or SIGTERM. `loss_of(batch, context)` returns a scalar tensor;
   /// `validate()` returns a JSON object of numbers, computed without gradients and free of clock times (it is
   /// part of the checkpoint).
-  /// @throws Error when the loss or the gradient is no longer finite, with the step and what to try.
+  /// @throws Error when the loss or the gradient is no longer finite, with the step and what to try. With f16
+  /// a step whose gradient is not finite is left out, said so, and the next loss scaled by less.
   template <class LossOf, class Validate> LoopResult run(LossOf&& loss_of, Validate&& validate) {
     begin();
     Progress bar("train", options_.quiet ? -1 : end_, step_);
     const StopSignal stop;
     while (step_ < end_) {
-      step(loss_of);
+      step(loss_of, bar);
       report(bar);
       if (source_.state().batch == source_.batches()) {
         end_epoch(validate, bar);
@@ -139,13 +144,25 @@ template <class Model, class Optimizer, class Source> class Loop {
 
   /// The averages; off unless `ema_decay` is set. `optim::Ema<>::Use guard(loop.ema())` puts them in place.
   auto& ema() { return ema_; }
+  /// Of the loss; off unless `precision` is f16.
+  const optim::GradScaler& scaler() const { return scaler_; }
 
  private:
   using T = typename Optimizer::value_type;
   using Device = typename Optimizer::device_type;
 
+  /// Below it a gradient that is still not finite has another reason than its range (as fairseq's
+  /// --min-loss-scale).
+  static constexpr double kLeastLossScale = 1e-4;
+
+  static optim::GradScalerOptions scaler_options(const LoopOptions& o) {
+    auto s = o.loss_scale;
+    s.enabled = o.precision == Precision::f16;
+    return s;
+  }
+
   /// One optimiser step.
-  template <class LossOf> void step(LossOf& loss_of) {
+  template <class LossOf> void step(LossOf& loss_of, Progress& bar) {
     const Index parts = std::min(options_.accumulate, source_.batches() - source_.state().batch);
     loss_ = 0;
     for (Index i = 0; i < parts; ++i) {
@@ -153,16 +170,29 @@ template <class Model, class Optimizer, class Source> class Loop {
       const auto loss = loss_of(*batch, Context{true, &rng_});
       loss_ += static_cast<double>(loss.item()) / static_cast<double>(parts);
       check_finite(loss_, "loss");
-      if (!options_.own_backward) optim::backward_share(loss, parts);
+      if (!options_.own_backward) scaler_.backward(loss, parts);
     }
-    if (options_.clip_norm > 0) {
+    const bool finite = !scaler_.on() || is_finite(scaler_.unscale(optimizer_.params()));
+    if (options_.clip_norm > 0 && finite) {
       norm_ = optim::clip_grad_norm(optimizer_.params(), options_.clip_norm);
       check_finite(norm_, "norm of the gradient");
     }
     lr_ = options_.lr * options_.schedule(step_);
-    optimizer_.step(lr_);
-    ema_.update();
+    if (scaler_.step(optimizer_, lr_)) ema_.update();
     ++step_;
+    if (!finite) report_skipped(bar);
+  }
+
+  /// The step that was left out, in the log at once.
+  void report_skipped(Progress& bar) {
+    const double scale = scaler_.scale();
+    log_.write({{"step", step_}, {"epoch", source_.state().epoch}, {"skipped", 1}, {"loss_scale", scale}});
+    if (!options_.quiet)
+      bar.line(detail::cat("step ", step_, " is left out: its gradient is not finite; the loss is scaled by ",
+                           scale, " from now on"));
+    TMOR_CHECK(scale >= kLeastLossScale, "step ", step_,
+               ": the gradient is not finite with the loss scaled by ", scale,
+               " either: train with bf16, which has the range of float, or a smaller learning rate");
   }
 
   template <class Validate> void end_epoch(Validate& validate, Progress& bar) {
@@ -203,7 +233,8 @@ template <class Model, class Optimizer, class Source> class Loop {
                          {"mean_loss", mean_loss_},
                          {"window_sum", window_sum_},
                          {"window", window_}};
-    save_last(options_.out, state, part("model", model_), part("optimizer", optimizer_), part("ema", ema_));
+    save_last(options_.out, state, part("model", model_), part("optimizer", optimizer_), part("ema", ema_),
+              part("scaler", scaler_));
   }
 
   /// Makes the folder; continues from its checkpoint when asked to.
@@ -212,8 +243,8 @@ template <class Model, class Optimizer, class Source> class Loop {
     io::make_directories(options_.out);
     const std::string log = options_.out + "/log.jsonl";
     if (options_.resume) {
-      const auto found =
-          load_last(options_.out, part("model", model_), part("optimizer", optimizer_), part("ema", ema_));
+      const auto found = load_last(options_.out, part("model", model_), part("optimizer", optimizer_),
+                                   part("ema", ema_), part("scaler", scaler_));
       if (found) restore(found->state, found->path);
       if (found && !options_.quiet) {
         if (!found->warning.empty()) std::fprintf(stderr, "warning: %s\n", found->warning.c_str());
@@ -248,6 +279,7 @@ template <class Model, class Optimizer, class Source> class Loop {
                   {"lr", lr_},
                   {"seconds", seconds() - start_}};
     if (options_.clip_norm > 0) line["grad_norm"] = norm_;
+    if (scaler_.on()) line["loss_scale"] = scaler_.scale();
     if (options_.extra) line.update(options_.extra());
     log_.write(line);
     window_sum_ = 0;
@@ -262,7 +294,7 @@ template <class Model, class Optimizer, class Source> class Loop {
         "step ", step_, " (epoch ", source_.state().epoch, "): the ", what, " is not finite (learning rate ",
         options_.lr * options_.schedule(step_), "; mean loss before ", mean_loss_,
         "): try a smaller learning rate, a longer warm-up or gradient clipping, and look for NaN in the data",
-        way_back);
+        scaler_.on() ? "; or train with bf16: f16 ends at 65504" : "", way_back);
   }
 
   LoopResult result(int signal) const { return {step_, mean_loss_, metrics_, best_, signal}; }
@@ -272,6 +304,7 @@ template <class Model, class Optimizer, class Source> class Loop {
   Source& source_;
   Rng& rng_;
   LoopOptions options_;
+  optim::GradScaler scaler_;
   optim::Ema<T, Device> ema_;
   JsonlLog log_;
   Index end_ = 0;
