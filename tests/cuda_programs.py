@@ -81,9 +81,12 @@ with tempfile.TemporaryDirectory() as name:
     alike(*on_both("supervised", *labels), 1e-3, "supervised training, and the probabilities of test clips")
 
     # What a frozen encoder sees, and what captions say of it.
-    for mode in ("linear", "zeroshot"):
-        a, b = on_both(mode, *labels, "--mode", mode, "--init", tmp / "cpu", trains=False)
-        check(len(a) == len(b) == 80 and max(abs(x - y) for x, y in zip(a, b)) < 2e-3, f"{mode}: {a} and {b}")
+    frozen = [on_both(mode, *labels, "--mode", mode, "--init", tmp / "cpu", trains=False) for mode in ("zeroshot", "linear")]
+    (a, b), fitted = frozen
+    check(len(a) == len(b) == 80 and max(abs(x - y) for x, y in zip(a, b)) < 1e-4, f"cosines with texts: {a} and {b}")
+    # A probe blows up the little that an untrained encoder tells of clips, and rounding with it.
+    a, b = ([max(range(10), key=row.__getitem__) for row in (s[i:i + 10] for i in range(0, 80, 10))] for s in fitted)
+    check(a == b, f"a probe's classes: {a} and {b}")
 
     # Detection: windows trained on, whole videos read.
     planted_sequences(tmp / "ut")

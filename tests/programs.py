@@ -219,11 +219,11 @@ with tempfile.TemporaryDirectory() as folder:
     # Captions of seen actions, then unseen ones by their skeletons alone; and on a frozen encoder.
     planted_sports(tmp / "penn", ["bowl", "golf_swing", "squat", "pullup"], 12)
     sports = ["penn_action", "--data", tmp / "penn", "--size", "tiny", "--frames", 8, "--batch", 4, "--json"]
-    captions = run(*sports, "--mode", "contrastive", "--split", 0, "--max-steps", 2, "--instance", 1, "--out", tmp / "c")
+    captions = run(*sports, "--mode", "contrastive", "--split", 0, "--max-steps", 2, "--instance", 1, "--out", tmp / "captions")
     check(captions["prompt_seen"]["runs"] == 1 and 0 <= captions["zero_shot"]["unseen"]["top1"] <= 1 and
           0 <= captions["linear"]["top1"] <= 1, "seen and unseen actions")
-    ranked = run("classify_clip", "--model", tmp / "c/split0-seed0/skeleton.safetensors", "--clip", tmp / "penn/labels/0001.mat",
-                 "--json")
+    ranked = run("classify_clip", "--model", tmp / "captions/split0-seed0/skeleton.safetensors", "--clip",
+                 tmp / "penn/labels/0001.mat", "--json")
     check(len(ranked["ranking"]) == 15, "the exported encoder knows all actions by their captions")
 
     # The table of transfer, from a model pre-trained already.

@@ -57,15 +57,15 @@ def mat_file(**variables):
 
 
 def planted_sports(folder, actions, frames):
-    """Two training and two test clips of each action, in the form of Penn Action."""
+    """Six training and two test clips of each action, in the form of Penn Action."""
     (folder / "labels").mkdir(parents=True)
-    for i, action in enumerate(actions * 4):
+    for i, action in enumerate(actions * 8):
         joints = range(13)
         x = [[100 + 10 * j + (i % len(actions)) * t * (j % 3) for t in range(frames)] for j in joints]
         y = [[200 - 12 * j + i // len(actions) + t for t in range(frames)] for j in joints]
         (folder / f"labels/{i + 1:04}.mat").write_bytes(mat_file(
             action=action, pose="front", x=x, y=y, visibility=[[1] * frames for _ in joints],
-            train=[[1 if i < 2 * len(actions) else -1]], bbox=[[90] * frames, [40] * frames, [400] * frames, [300] * frames],
+            train=[[1 if i < 6 * len(actions) else -1]], bbox=[[90] * frames, [40] * frames, [400] * frames, [300] * frames],
             dimensions=[[480], [640], [frames]], nframes=[[frames]]))
 
 
