@@ -98,18 +98,22 @@ case $stage in
     compile
     run
     ;;
-  emulated_cuda)
+  emulated_cuda | emulated_once)
     # Every row of the op table on the emulated GPU, with the threads of a block taking turns in three orders, and with
-    # streams that put off what they are given.
+    # streams that put off what they are given; emulated_once: in one order.
+    build=$root/build/stages/emulated_cuda
+    orders="forward reverse random"
+    [ "$stage" = emulated_cuda ] || orders=forward
     configure "${light[@]}" -DTMOR_CUDA=EMULATED -DTMOR_ONLY_TESTS="^cases |tmor/cuda/" -DTMOR_WERROR=ON
     compile
-    for order in forward reverse random; do
+    for order in $orders; do
       echo "threads in order: $order"
       TMOR_EMU_ORDER=$order run
       grep -h '^\[cuda\]' "$build/Testing/Temporary/LastTest.log" |
         awk '{ run += $2; missing += $7; if (split($0, s, "yet there: ") > 1) names = names " " s[2] }
              END { print run " rows run on Cuda, " missing + 0 " not yet there" (names == "" ? "" : ":" names) }'
     done
+    [ "$stage" = emulated_cuda ] || exit 0
     echo "deferred streams"
     TMOR_EMU_STREAMS=deferred run
     if ! has python3; then
