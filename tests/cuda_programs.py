@@ -80,6 +80,15 @@ with tempfile.TemporaryDirectory() as name:
 
     alike(*on_both("supervised", *labels), 1e-3, "supervised training, and the probabilities of test clips")
 
+    # Half precision: 8 or 11 bits of a number are kept, and the losses near.
+    for precision, near in (("bf16", 3e-2), ("f16", 4e-3)):
+        half = ["--precision", precision, "--device", "cuda", "--max-steps", 1]
+        alike(losses(tmp / f"three_{precision}", *towers, *half), first["cpu"], near, f"three towers in {precision}")
+        alike(losses(tmp / f"labels_{precision}", *labels, *half), losses(tmp / f"labels_{precision}_", *labels, "--max-steps", 1),
+              near, f"labels in {precision}")
+    refused = run(*labels, "--precision", "bf16")
+    check(refused.returncode == 2 and "--device cuda" in refused.stderr, "the CPU trains in float, and says so")
+
     # What a frozen encoder sees, and what captions say of it.
     frozen = [on_both(mode, *labels, "--mode", mode, "--init", tmp / "cpu", trains=False) for mode in ("zeroshot", "linear")]
     (a, b), fitted = frozen

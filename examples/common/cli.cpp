@@ -135,6 +135,10 @@ void Program::add(Common& c, bool trains) {
   option("--threads", c.threads, "0: TMOR_NUM_THREADS, or one per processor").check(in_range(0, 4096));
   choice("--device", c.device, {"cpu", "cuda"}, "where to compute");
   if (trains) {
+    if (c.gpu)
+      choice(
+          "--precision", c.precision, {"float", "bf16", "f16"},
+          "of activations in training with --device cuda; what is trained, losses and checkpoints are float");
     option("--epochs", c.epochs, "passes over the training data").check(at_least<Index>(1));
     option("--max-steps", c.max_steps, "optimiser steps at most; 0: no limit").check(at_least<Index>(0));
     option("--out", c.out, "folder of the run: checkpoints, log, metrics");
@@ -166,6 +170,8 @@ void Program::parse(int argc, const char* const* argv) {
   if (common_->resume && common_->overwrite) throw UsageError("--resume and --overwrite exclude each other");
   if (common_->resume && common_->out.empty()) throw UsageError("--resume needs --out, the folder to resume");
   if (common_->threads > 0) tmor::set_num_threads(common_->threads);
+  if (common_->precision != "float" && common_->device == "cpu")
+    throw UsageError("--precision " + common_->precision + ": the CPU trains in float; give --device cuda");
   if (common_->device == "cpu") return;
   TMOR_CHECK(common_->gpu, "this program computes on the CPU alone: use --device cpu");
   common_->gpu();

@@ -52,7 +52,7 @@ struct Common {
   int threads = 0;  ///< 0: TMOR_NUM_THREADS, or one per processor
   Index epochs = 1;
   Index max_steps = 0;
-  std::string device = "cpu";
+  std::string device = "cpu", precision = "float";
   void (*gpu)() = nullptr;  ///< throws where there is no GPU to be used; null: this program never uses one
   std::string out;
   bool resume = false, overwrite = false, json = false;
@@ -98,7 +98,8 @@ class Program {
   Option choice(const std::string& name, std::string& value, const std::vector<std::string>& words,
                 const std::string& help);
 
-  /// The shared options. Without `trains`, those of training are left out.
+  /// The shared options. Without `trains`, those of training are left out; with `Common::gpu` there is a
+  /// --precision.
   void add(Common& c, bool trains = true);
 
   /// Reads the command line and the --config file, and sets the number of threads.

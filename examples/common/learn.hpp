@@ -7,6 +7,7 @@
 #include "tmor/nn/twin.hpp"
 #include "tmor/optim/adamw.hpp"
 #include "tmor/train/gradcache.hpp"
+#include "tmor/train/precision.hpp"
 
 namespace task {
 
@@ -27,6 +28,15 @@ template <class Device> tmor::models::TriBatch<float, Device> moved(const tmor::
           b.has_text,
           moved<Device>(b.ignore),
           moved<Device>(b.video_time)};
+}
+
+/// f(net) in the precision of the run. On the CPU it is float: half precision is slower there.
+template <class Device, class M, class F> auto at_work(const Learning& o, const M& net, F&& f) {
+  if constexpr (Device::host_memory) {
+    return f(net);
+  } else {
+    return tmor::train::with_precision(o.loop.precision, net, f);
+  }
 }
 
 /// Samples [begin, begin + n) of a batch.
@@ -92,29 +102,31 @@ tmor::train::LoopResult learn_towers(const tmor::models::TriModal<>& m,
   options.own_backward = o.chunk > 0;
   options.extra = [&] { return parts_json(net, last); };
   tmor::train::Loop loop(towers, optimizer, loader, rng, options);
-  const auto result = loop.run(
-      [&](const TriSamples& s, const Context& ctx) {
-        net.limit_scales_();
-        const auto batch = moved<Device>(s.batch);
-        const Index n = std::ssize(batch.has_skeleton);
-        last = o.chunk > 0 ? tmor::train::grad_cache(
-                                 net, (n + o.chunk - 1) / o.chunk,
-                                 [&](Index i) {
-                                   return rows_of(batch, i * o.chunk, std::min(o.chunk, n - i * o.chunk));
-                                 },
-                                 ctx)
-                           : net.loss(batch, ctx);
-        if (!tmor::is_finite(last.total.item())) {
-          std::string ids;
-          for (const auto& id : s.ids) ids += (ids.empty() ? "" : " ") + id;
-          std::fprintf(stderr, "the loss is not finite for the batch of %s\n", ids.c_str());
-        }
-        return last.total;
-      },
-      [&] {
-        bring_back();
-        return validate();
-      });
+  const auto result = at_work<Device>(o, net, [&](const auto& at_work) {
+    return loop.run(
+        [&](const TriSamples& s, const Context& ctx) {
+          net.limit_scales_();
+          const auto batch = moved<Device>(s.batch);
+          const Index n = std::ssize(batch.has_skeleton);
+          last = o.chunk > 0 ? tmor::train::grad_cache(
+                                   at_work, (n + o.chunk - 1) / o.chunk,
+                                   [&](Index i) {
+                                     return rows_of(batch, i * o.chunk, std::min(o.chunk, n - i * o.chunk));
+                                   },
+                                   ctx)
+                             : at_work.loss(batch, ctx);
+          if (!tmor::is_finite(last.total.item())) {
+            std::string ids;
+            for (const auto& id : s.ids) ids += (ids.empty() ? "" : " ") + id;
+            std::fprintf(stderr, "the loss is not finite for the batch of %s\n", ids.c_str());
+          }
+          return last.total;
+        },
+        [&] {
+          bring_back();
+          return validate();
+        });
+  });
   if (result.stopped_by != 0) return result;
   loop.ema().swap();
   net.limit_scales_();
@@ -132,19 +144,21 @@ tmor::train::LoopResult learn_classes(const Classifier& m, tmor::data::Loader<Ba
       tmor::parameters<float, Device>(model),
       tmor::optim::AdamWOptions{.lr = o.loop.lr, .weight_decay = o.weight_decay});
   tmor::train::Loop loop(model, optimizer, loader, rng, o.loop);
-  const auto forward = [&](const Batch& b, const Context& ctx) {
-    return model(moved<Device>(b.x), ctx, moved<Device>(b.present));
+  const auto forward = [](const auto& net, const Batch& b, const Context& ctx) {
+    return net(moved<Device>(b.x), ctx, moved<Device>(b.present));
   };
   const Logits logits = [&](const Batch& b) {
     const tmor::NoGrad guard;
-    return tmor::to<Cpu>(forward(b, Context{}));
+    return tmor::to<Cpu>(forward(model, b, Context{}));
   };
-  const auto result = loop.run(
-      [&](const Batch& b, const Context& ctx) {
-        return tmor::loss::cross_entropy(forward(b, ctx), moved<Device>(b.labels),
-                                         {.label_smoothing = o.label_smoothing});
-      },
-      [&] { return validate(logits); });
+  const auto result = at_work<Device>(o, model, [&](const auto& at_work) {
+    return loop.run(
+        [&](const Batch& b, const Context& ctx) {
+          return tmor::loss::cross_entropy(forward(at_work, b, ctx), moved<Device>(b.labels),
+                                           {.label_smoothing = o.label_smoothing});
+        },
+        [&] { return validate(logits); });
+  });
   if (result.stopped_by != 0) return result;
   loop.ema().swap();
   done(logits);
@@ -174,11 +188,13 @@ tmor::train::LoopResult learn(const M& m, tmor::data::Loader<B>& loader, Rng& rn
       tmor::parameters<float, Device>(net),
       tmor::optim::AdamWOptions{.lr = o.loop.lr, .weight_decay = o.weight_decay});
   tmor::train::Loop loop(net, optimizer, loader, rng, o.loop);
-  const auto result = loop.run([&](const B& b, const Context& ctx) { return loss(net, b, ctx); },
-                               [&] {
-                                 bring_back();
-                                 return validate();
-                               });
+  const auto result = at_work<Device>(o, net, [&](const auto& at_work) {
+    return loop.run([&](const B& b, const Context& ctx) { return loss(at_work, b, ctx); },
+                    [&] {
+                      bring_back();
+                      return validate();
+                    });
+  });
   if (result.stopped_by != 0) return result;
   loop.ema().swap();
   bring_back();
@@ -207,10 +223,10 @@ tmor::train::LoopResult learn_captions(const CaptionTowers<>& m, tmor::data::Loa
                                                        moved<Device>(b.captions.last)};
         const auto labels = moved<Device>(b.clips.labels);
         const auto seen = net.pair.skeleton(moved<Device>(b.clips.x), ctx);
-        if (o.instance <= 0) return net.pair.match(seen.embed, captions, labels, ctx);
+        const auto match = net.pair.match(tmor::to<float>(seen.embed), captions, labels, ctx);
+        if (o.instance <= 0) return match;
         const auto again = net.pair.skeleton(moved<Device>(b.again.x), ctx);
-        return net.pair.match(seen.embed, captions, labels, ctx) +
-               net.view_loss(seen.pooled, again.pooled) * o.instance;
+        return match + net.view_loss(seen.pooled, again.pooled) * o.instance;
       });
 }
 

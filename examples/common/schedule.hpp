@@ -1,6 +1,8 @@
 #pragma once
 /// How the programs run `tmor::train::Loop`.
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 
 #include "tmor/train/loop.hpp"
@@ -8,6 +10,13 @@
 namespace task {
 
 using tmor::Index;
+
+/// Of --precision.
+inline tmor::train::Precision precision_of(const std::string& name) {
+  const auto& names = tmor::train::kPrecisions;
+  return static_cast<tmor::train::Precision>(std::find(std::begin(names), std::end(names), name) -
+                                             std::begin(names));
+}
 
 /// One cycle of the learning rate over the whole run, `warm_up` of it rising. `Options` are those of a
 /// program, with `common`, `lr`, `clip` and `ema`.
@@ -23,6 +32,7 @@ tmor::train::LoopOptions loop_options(const Options& o, const Source& source, co
   l.validate_every = validate_every;
   l.out = out;
   l.resume = o.common.resume;
+  l.precision = precision_of(o.common.precision);
   l.schedule = tmor::optim::Schedule::one_cycle(tmor::train::total_steps(source, l), warm_up);
   return l;
 }

@@ -39,9 +39,11 @@ template <class T = float, class Device = Cpu> struct WindowDetector {
     v.module("encoder", self.encoder);
     v.module("head", self.head);
   }
-  Tensor<T, Device> operator()(const Tensor<T, Device>& x, const Tensor<T, Device>& present,
-                               const Context& ctx) const {
-    return head(encoder(x, ctx, present).tokens, ctx);
+  /// Logits (N, T', classes), in the parameters' type as clips are, whatever type the activations have.
+  Tensor<tmor::param_t<T>, Device> operator()(const Tensor<tmor::param_t<T>, Device>& x,
+                                              const Tensor<tmor::param_t<T>, Device>& present,
+                                              const Context& ctx) const {
+    return tmor::to<tmor::param_t<T>>(head(encoder(x, ctx, present).tokens, ctx));
   }
 };
 
@@ -71,9 +73,11 @@ template <class T = float, class Device = Cpu> struct CaptionTowers {
     v.module("view", self.view);
   }
   /// InfoNCE of views of the same clips, temperature 0.1.
-  Tensor<T, Device> view_loss(const Tensor<T, Device>& pooled, const Tensor<T, Device>& again) const {
-    const auto of = [&](const Tensor<T, Device>& x) { return view(tmor::relu(hidden(x))); };
-    return tmor::loss::info_nce(of(pooled), of(again), Tensor<T, Device>::full({}, std::log(10.f)));
+  Tensor<tmor::param_t<T>, Device> view_loss(const Tensor<T, Device>& pooled,
+                                             const Tensor<T, Device>& again) const {
+    using P = tmor::param_t<T>;
+    const auto of = [&](const Tensor<T, Device>& x) { return tmor::to<P>(view(tmor::relu(hidden(x)))); };
+    return tmor::loss::info_nce(of(pooled), of(again), Tensor<P, Device>::full({}, std::log(10.f)));
   }
 };
 
