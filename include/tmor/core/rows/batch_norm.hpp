@@ -183,18 +183,27 @@ template <class T, bool kRelu> struct BatchNormBackward {
     using C = Compute;
     using V = typename Team::V;
     const Index o = row * cols;
-    team.each(cols, [&](auto at) {
-      const V d = masked_dy<kRelu>(at, dy + o, y + o);
-      if (dresidual) at.store(dresidual + o, d);
-      if (!dx) return;
-      const V r = at.load(rstd);
-      V u = d;
-      if (dgamma) {
-        const V z = (at.load(x + o) - at.load(mean)) * r;
-        u = d - V(inverse_rows) * (at.load(dbeta) + z * at.load(dgamma));
-      }
-      at.store(dx + o, u * r * at.load_or(gamma, C(1)));
-    });
+    // What does not change within a row is asked before it: a branch of the loop would keep registers.
+    const auto each = [&](auto sums, auto residual) {
+      team.each(cols, [&](auto at) {
+        const V d = masked_dy<kRelu>(at, dy + o, y + o);
+        if constexpr (residual) at.store(dresidual + o, d);
+        if (!dx) return;
+        const V r = at.load(rstd);
+        V u = d;
+        if constexpr (sums) {
+          const V z = (at.load(x + o) - at.load(mean)) * r;
+          u = d - V(inverse_rows) * (at.load(dbeta) + z * at.load(dgamma));
+        }
+        at.store(dx + o, u * r * at.load_or(gamma, C(1)));
+      });
+    };
+    const auto with = [&](auto residual) {
+      dgamma ? each(std::true_type{}, residual) : each(std::false_type{}, residual);
+    };
+    if constexpr (kRelu)
+      if (dresidual) return with(std::true_type{});
+    with(std::false_type{});
   }
 };
 
