@@ -67,6 +67,9 @@ TEST_CASE("the usual curves of a run") {
     CHECK(contains(s, std::string("<h3>") + title + "</h3>"));
   CHECK(contains(s, "50 %"));
   CHECK_FALSE(contains(s, "seconds"));
+  const auto scaled = parse_run_log("{\"step\":1,\"loss\":2,\"loss_scale\":65536}\n", "x");
+  CHECK(contains(report::training_curves(scaled).text,
+                 "<h3>Also logged</h3>"));  // beside no loss or learned scale
   CHECK(contains(report::training_curves({}).text, "logged nothing"));
 }
 

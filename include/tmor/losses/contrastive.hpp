@@ -27,8 +27,9 @@ void limit_log_scale_(const Tensor<T, Device>& log_scale, double highest = kMaxL
 template <class T, class Device>
 Tensor<bool, Device> similar_pairs(const Tensor<T, Device>& x, double threshold = 0.8) {
   NoGrad guard;
-  const auto unit = l2_normalize(x.detach());
-  return greater(matmul(unit, transpose(unit, 0, 1)), Tensor<T, Device>::full({}, static_cast<T>(threshold)));
+  using C = compute_t<T>;
+  const auto unit = l2_normalize(to<C>(x.detach()));
+  return greater(matmul(unit, transpose(unit, 0, 1)), Tensor<C, Device>::full({}, static_cast<C>(threshold)));
 }
 
 /// Symmetric InfoNCE of cosine similarities times e^log_scale. Rows with equal `ids` (n,), where given, are

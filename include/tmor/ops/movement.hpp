@@ -100,7 +100,7 @@ Tensor<T, Device> pad(const Tensor<T, Device>& x, const Shape& before, const Sha
     return contiguous_strides(shape);
   }();
   for (int d = 0; d < x.rank(); ++d) offset += before[d] * strides[d];
-  auto y = Tensor<T, Device>::full(shape, static_cast<T>(value));
+  auto y = Tensor<T, Device>::full(shape, static_cast<T>(static_cast<compute_t<T>>(value)));
   if (x.numel() > 0) copy_into(Device{}, y.as_strided(x.shape(), strides, offset), x);
   return detail::recorded(y, "pad", x, [from = x.shape(), before](const auto& dy) {
     auto dx = dy;
