@@ -82,10 +82,12 @@ struct ToyRun {
     return loop.run(
         [&](const ToyBatch& b, const Context& ctx) {
           if (before_batch) before_batch(batches++);
-          const auto loss = toy_loss(model, b, ctx);
-          if (options.precision == train::Precision::f16)  // its gradient is infinite above 65504
-            return to<float>(to<f16>(loss)) * loss_scale;
-          return loss * loss_scale;
+          auto loss = toy_loss(model, b, ctx);
+          if (options.precision == train::Precision::f16)
+            loss = to<float>(to<f16>(loss));  // its gradient is infinite above 65504
+          loss = loss * loss_scale;
+          if (options.own_backward) optim::backward_share(loss, 1, ctx.loss_scale);
+          return loss;
         },
         [&] {
           double sum = 0;

@@ -113,7 +113,7 @@ TEST_CASE("grad_cache: the gradient of a scaled loss, for f16") {
       Rng data(static_cast<std::uint64_t>(i));
       return random_triplets(data, 4);
     };
-    const auto loss = train::grad_cache(net, 2, chunk, Context{true, &draws}, {}, scale).total.item();
+    const auto loss = train::grad_cache(net, 2, chunk, Context{true, &draws, scale}).total.item();
     std::vector<std::vector<float>> g;
     for (const auto& p : parameters(net)) g.push_back((p.tensor.grad() / scale).to_vector());
     return std::pair{loss, g};

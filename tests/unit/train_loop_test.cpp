@@ -228,6 +228,19 @@ TEST_CASE("f16: stopped at any step and resumed, the scale goes on as it was: th
   CHECK(contains(message<Error>([&] { ScaledRun().run(o); }), "scaler.state"));
 }
 
+TEST_CASE("f16: a loss function that goes backward itself is told the scale") {
+  std::vector<std::vector<float>> weights;
+  for (const bool own : {false, true}) {
+    ScaledRun run;
+    auto o = ScaledRun::options("");
+    o.accumulate = 1;
+    o.own_backward = own;
+    run.run(o);
+    weights.push_back(run.model.w1.to_vector());
+  }
+  CHECK(weights[0] == weights[1]);
+}
+
 TEST_CASE("f16: what no scale helps against is an error") {
   ScaledRun run;
   auto o = ScaledRun::options("");

@@ -35,6 +35,7 @@ TMOR_BEGIN
 struct Context {
   bool training = false;  ///< batch statistics, dropout; off: running statistics, no randomness
   Rng* rng = nullptr;     ///< source of dropout masks; needed when training a model that has any
+  double loss_scale = 1;  ///< factor of the gradients that a loss function which goes backward itself leaves
 
   /// The generator. @throws Error when the caller gave none.
   Rng& random() const {

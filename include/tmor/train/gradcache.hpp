@@ -81,14 +81,14 @@ auto grad_cache(Index chunks, const Embed& embed, const Loss& loss, const Contex
   return result;
 }
 
-/// `scale` times the gradient of `model.loss` of all chunks together, by `grad_cache`; returns that loss (off
-/// the tape, not scaled).
+/// The gradient of `model.loss` of all chunks together, times `ctx.loss_scale`, by `grad_cache`; returns that
+/// loss (off the tape, not scaled).
 /// `chunk(i)`, called twice for each i < chunks, returns the same `TriBatch` both times; `ignore` (n, n) are
 /// the pairs of all n samples that are no negatives (the chunks' own must be undefined).
 template <class T, class Device, class Chunk>
 models::TriLoss<param_t<T>, Device> grad_cache(const models::TriModal<T, Device>& model, Index chunks,
                                                const Chunk& chunk, const Context& ctx,
-                                               const Tensor<bool, Device>& ignore = {}, double scale = 1) {
+                                               const Tensor<bool, Device>& ignore = {}) {
   using Model = models::TriModal<T, Device>;
   using P = param_t<T>;
   std::vector<models::TriTargets<Device>> targets;
@@ -102,7 +102,8 @@ models::TriLoss<param_t<T>, Device> grad_cache(const models::TriModal<T, Device>
     const auto t = Model::join(targets, ignore);
     models::TriLoss<P, Device> out;
     model.each_part({e[0], e[1], e[2], e[3], e[4]}, t, out, [&](const Tensor<P, Device>& weighted) {
-      optim::backward_share(weighted, 1, scale);  // each part by itself: only one block of logits at a time
+      optim::backward_share(weighted, 1,
+                            ctx.loss_scale);  // each part by itself: only one block of logits at a time
       const auto v = weighted.detach();
       out.total = out.total.defined() ? out.total + v : v;
     });

@@ -39,7 +39,7 @@ struct LoopOptions {
   bool resume = false;           ///< continue from the newest checkpoint of `out`, if there is one
   bool quiet = false;            ///< nothing on standard error
   bool own_backward = false;     ///< the loss function goes backward itself (GradCache), of its loss times
-                              ///< `Loop::scaler().scale()`: what it returns is only read
+                                 ///< `Context::loss_scale`: what it returns is only read
   Precision precision = Precision::f32;  ///< of the activations of the model that makes the loss; f16 has the
                                          ///< loss scaled
   optim::GradScalerOptions loss_scale = {};  ///< with f16
@@ -144,8 +144,6 @@ template <class Model, class Optimizer, class Source> class Loop {
 
   /// The averages; off unless `ema_decay` is set. `optim::Ema<>::Use guard(loop.ema())` puts them in place.
   auto& ema() { return ema_; }
-  /// Of the loss; off unless `precision` is f16.
-  const optim::GradScaler& scaler() const { return scaler_; }
 
  private:
   using T = typename Optimizer::value_type;
@@ -167,7 +165,7 @@ template <class Model, class Optimizer, class Source> class Loop {
     loss_ = 0;
     for (Index i = 0; i < parts; ++i) {
       const auto batch = source_.next();
-      const auto loss = loss_of(*batch, Context{true, &rng_});
+      const auto loss = loss_of(*batch, Context{true, &rng_, scaler_.scale()});
       loss_ += static_cast<double>(loss.item()) / static_cast<double>(parts);
       check_finite(loss_, "loss");
       if (!options_.own_backward) scaler_.backward(loss, parts);
