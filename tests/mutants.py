@@ -2,7 +2,7 @@
 """Do the checks notice faults in the CUDA kernels? mutants.py [--build FOLDER] [--mode forward,reverse,...]
 
 Each mutant is one small fault (a barrier dropped, a bound off by one, a wrong index, a missing event) in a copy of the
-kernels of include/tmor/cuda and of the two streams of tests/cuda. The copy holds all of them behind `mutant(k)`, so that it
+kernels and headers of include/tmor/cuda and of the two streams of tests/cuda. The copy holds all of them behind `mutant(k)`, so that it
 is compiled once, for the emulated device; the program of tests/cuda, which compares every family of operations with the
 CPU, then runs with each in turn. A mutant is caught when the program fails in one of the modes: by wrong numbers or an error
 of the emulated device, with the threads of a block in one of the orders, or with deferred streams; or, in mode tsan, by the
@@ -64,11 +64,28 @@ MUTANTS = [
     ("warp barrier before they are overwritten", "attention.cuh", "w * p[d * step];\n    }\n  }\n  <<__syncwarp();>>", "", "attention"),
     ("sum not rescaled to the new maximum", "attention.cuh", "total = <<total * shrink>> + warp_sum", "total", "attention_causal"),
     ("results not rescaled to the new maximum", "attention.cuh", "for (T& sum : sums) <<sum *= shrink;>>", "", "attention_causal"),
-    ("a query sees one key too many", "attention.cuh", "n = <<i + keys - queries + 1>>;", "i + keys - queries + 2", "attention_causal"),
+    ("a query sees one key too many", "attention_view.cuh", "n = <<i + keys - queries + 1>>;", "i + keys - queries + 2", "attention_causal"),
     ("keys beyond the last are read", "attention.cuh", "add_rows(sums, weight, <<end - j0 < 32 ? end - j0 : 32>>, first, a.value_dim", "Index{32}", "attention"),
     ("columns beyond the last are written", "attention.cuh", "if (const Index d = first + lane + 32 * c; <<d < a.value_dim>>)", "true", "attention"),
-    ("delta forgotten in the queries' gradient", "attention.cuh", "(s.d_weight(b, h, i, j0 + lane) - <<delta>>)", "T(0)", "attention"),
+    ("delta forgotten in the queries' gradient", "attention.cuh", "(d_weight(s, b, h, i, j0 + lane) - <<delta>>)", "T(0)", "attention"),
     ("scale forgotten in the keys' gradient", "attention.cuh", "key[c] * <<a.scale>>;", "T(1)", "attention"),
+    # Attention on tensor cores
+    ("copy to shared memory not waited for", "attention_tiles.cuh", "step + 1);\n    <<cp_async_wait<1>();>>", "", "attention_bf16"),
+    ("copies of one step belong to the next group", "attention_tiles.cuh", "a.keys);\n    }\n    <<cp_async_commit();>>", "", "attention_bf16"),
+    ("barrier before a tile is read", "attention_tiles.cuh", "<<__syncthreads();>>  // all of the tile is there", "", "attention_bf16"),
+    ("barrier before a tile is overwritten", "attention_tiles.cuh", "<<__syncthreads();>>  // before the tile is overwritten", "", "attention_bf16_causal"),
+    ("sum not rescaled to the new maximum", "attention_tiles.cuh", "<<total[r] *= shrink;>>", "", "attention_bf16"),
+    ("the warp's last query decides for all", "attention_tiles.cuh", "first + lane.row() + 8 * r, end = <<i < a.queries ? a.visible(b, i) : 0>>;", "visible_to(a, b, first, 16)", "attention_bf16_causal"),
+    ("columns beyond the last are left as they are", "tile.cuh", "if (column >= <<(rows.dim + 15) / 16 * 16>>) continue;", "rows.dim", "attention_bf16"),
+    ("rows beyond the last are fetched", "tile.cuh", "const bool wanted = <<first + row < end>> &&", "true", "attention_bf16"),
+    ("rows are read as if they were aligned", "tile.cuh", "return {x, static_cast<int>(dim), <<together && dim % 8 == 0>>};", "true", "attention_bf16_causal"),
+    ("ldmatrix from a misaligned address", "tile.cuh", "ldmatrix<4>(b, <<tile.at(row + lane % 8 + 8 * (m / 2), k + 8 * (m % 2))>>);", "reinterpret_cast<Eight<T>*>(tile.at(row + lane % 8 + 8 * (m / 2), k + 8 * (m % 2))->v + 2)", "attention_bf16"),
+    ("rows of a fragment exchanged", "tile.cuh", "ldmatrix<4, true>(b, tile.at(k + lane % 8 + 8 * <<(m % 2)>>, column", "(1 - m % 2)", "attention_bf16"),
+    ("halves of a fragment's register exchanged", "tile.cuh", "const unsigned a[4] = {pack_pair<T>(left[0], left[1]), <<pack_pair<T>(left[2], left[3])>>,", "pack_pair<T>(left[3], left[2])", "attention_bf16"),
+    ("delta forgotten in the queries' gradient", "attention_tiles_grad.cuh", "(dw[n][e] - <<delta[e / 2]>>)", "0.0f", "attention_bf16"),
+    ("every warp has the first one's keys", "attention_tiles_grad.cuh", "multiply_tiles<T, D>(w, key_tile, <<my_row>>,", "0", "attention_bf16"),
+    ("barrier before the keys are read", "attention_tiles_grad.cuh", "<<__syncthreads();>>  // all of the tile is there\n    if (mine < a.keys)", "", "attention_bf16"),
+    ("first tile of queries left out", "attention_tiles_grad.cuh", "i0 = i0 > 0 ? <<i0 / kQueries * kQueries>> : 0;", "i0 / kQueries * kQueries + kQueries", "attention_bf16_causal"),
     # Convolutions and pooling
     ("left edge of an image not padded", "conv.cuh", "if (row < 0 || row >= s.h || <<column < 0>> || column >= s.w) return", "false", "conv2d"),
     ("strides forgotten in the input's gradient", "conv.cuh", "|| <<column % s.stride_w != 0>>) return", "false", "conv2d"),
@@ -89,6 +106,12 @@ MUTANTS = [
     ("second stream does not wait for its inputs", "streams.cuh", "<<side.order(main, side.inputs, side.stream);>>", "", "streams"),
     ("first stream does not wait for the second", "streams.cuh", "<<side.order(side.stream, side.part, main);>>", "", "streams"),
     ("event recorded in the wrong stream", "streams.cuh", "api.EventRecord(e, <<busy>>)", "waiting", "streams"),
+    # NVIDIA's convolutions, and graphs
+    ("too small a workspace", "cudnn.hpp", "Cuda::allocate(<<p.workspace>>)", "p.workspace / 2", "conv2d_library"),
+    ("strides exchanged", "cudnn.hpp", "num(s.pad_w), num(<<s.stride_h>>)", "s.stride_w", "conv2d_library"),
+    ("the library works in another stream", "cudnn.hpp", "SetStream(detail::cudnn().handle, <<cuda_stream()>>)", "nullptr", "graph"),
+    ("captured memory does not belong to the graph", "graph.hpp", "detail::captured_pool() = <<&pool>>;", "nullptr", "graph"),
+    ("what a graph released is given to others", "device.hpp", "owner_.find(p); <<owner != owner_.end()>>)", "false", "graph"),
     ("sum in the wrong stream", "streams.cuh", 'launch({"added", blocks, 32, 0, <<main>>}', "side.stream", "streams"),
 ]
 
@@ -129,7 +152,7 @@ def plant(folder):
     (folder / "mutant.hpp").write_text(SWITCH)
     numbered = list(enumerate(MUTANTS, 1))
     copied = set()
-    for source in [*sorted(CUDA.glob("*.cuh")), *sorted(TESTS.iterdir())]:
+    for source in [*sorted(CUDA.glob("*.[ch]*")), *sorted(TESTS.iterdir())]:
         copy = folder / source.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(planted(source.name, source.read_text(), [(k, m) for k, m in numbered if m[1] == source.name]))

@@ -28,6 +28,13 @@ template <class D> struct TwoStreams {
   static Tensor<float, D> run(const Tensor<float, D>& a, const Tensor<float, D>& b) { return a * 2 + b * 3; }
 };
 
+/// Calls f(), on a GPU by replaying it as a graph; and lets its library do convolutions from now on, where it
+/// is found. graph.cuh has the GPU's.
+template <class D> struct Replayed {
+  template <class F> static void run(const F& f) { f(); }
+  static void by_library() {}
+};
+
 template <class D> class Families {
  public:
   using In = std::vector<Tensor<float, D>>;
@@ -105,6 +112,23 @@ template <class D> class Families {
       return attention(x[0] * 4, x[1], x[2],
                        AttentionOptions<D>{.key_lengths = Tensor<Index, D>::from({70, 39}), .causal = true});
     });
+    // On tensor cores: tiles of 64 rows and of 64 or 32 keys, columns that are no multiple of 16, and rows
+    // that do not start at multiples of 16 bytes. Large gradients, so that their rounding is what the
+    // tolerance is about.
+    const auto half = [](const Tensor<float, D>& x) { return to<bf16>(x); };
+    add(
+        "attention_bf16", {{1, 1, 70, 24}, {1, 1, 130, 24}, {1, 1, 130, 40}},
+        [half](const In& x) { return to<float>(attention(half(x[0] * 4), half(x[1]), half(x[2]))) * 2; },
+        2e-2);
+    add(
+        "attention_bf16_causal", {{2, 1, 40, 72}, {2, 1, 70, 72}, {2, 1, 70, 13}},
+        [half](const In& x) {
+          return to<float>(attention(
+                     half(x[0] * 4), half(x[1]), half(x[2]),
+                     AttentionOptions<D>{.key_lengths = Tensor<Index, D>::from({70, 39}), .causal = true})) *
+                 2;
+        },
+        2e-2);
     add("cross_entropy", {{33, 16}}, [](const In& x) {
       return loss::cross_entropy(x[0], Tensor<Index, D>::from(std::vector<Index>(33, 5)),
                                  {.label_smoothing = 0.1});
@@ -156,6 +180,19 @@ template <class D> class Families {
     });
     add("streams", {{37}, {37}},
         [](const In& x) { return x[0] * x[1] + TwoStreams<D>::run(x[0].detach() + 1, x[1].detach() - 1); });
+    add("conv2d_library", {{2, 9, 8, 6}, {3, 3, 3, 8}}, [](const In& x) {
+      Replayed<D>::by_library();  // and for those that follow
+      return conv2d(x[0], x[1], {.stride_w = 2, .pad_h = 1, .pad_w = 1, .groups = 2});
+    });
+    add("graph", {{2, 9, 8, 6}, {3, 3, 6, 4}, {4, 5}}, [](const In& x) {
+      Replayed<D>::by_library();
+      Tensor<float, D> y;
+      Replayed<D>::run([&] {
+        const NoGrad off;
+        y = tanh(matmul(conv2d(x[0], x[1]), x[2]) * 0.1);
+      });
+      return y * (mean(x[0]) + mean(x[1]) + mean(x[2]));
+    });
     return f;
   }
 

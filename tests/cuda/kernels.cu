@@ -1,5 +1,6 @@
 // Kernels of every family, as nvcc compiles them through the operations that launch them.
 #include "families.hpp"
+#include "graph.cuh"
 #include "streams.cuh"
 #include "tmor/cuda/cuda.cuh"
 #ifdef __CUDACC__

@@ -51,13 +51,13 @@ std::vector<float> products(const std::vector<float>& c, const std::vector<T>& a
 
 /// r[m] of lane l at 4 l + m, for matrices that lie one below the other in `x`, rows of 8.
 template <class T, int Count, bool Transposed> __global__ void load_matrices(unsigned* out, const T* x) {
-  TMOR_SHARED(T, tile, [32][8]);
+  TMOR_SHARED(cuda::Eight<T>, tile, [32]);
   const unsigned lane = threadIdx.x;
-  for (int j = 0; j < 8; ++j) tile[lane][j] = x[8 * lane + static_cast<unsigned>(j)];
+  for (int j = 0; j < 8; ++j) tile[lane].v[j] = x[8 * lane + static_cast<unsigned>(j)];
   __syncwarp();
   unsigned r[Count];
   // The lanes without a matrix may say anything.
-  cuda::ldmatrix<Count, Transposed>(r, lane < 8 * Count ? &tile[lane][0] : nullptr);
+  cuda::ldmatrix<Count, Transposed>(r, lane < 8 * Count ? &tile[lane] : nullptr);
   for (unsigned m = 0; m < Count; ++m) out[4 * lane + m] = r[m];
 }
 template <int Count, bool Transposed> void check_ldmatrix() {
@@ -84,11 +84,11 @@ template <int Count, bool Transposed> void check_ldmatrix() {
 /// y = x by way of two buffers of shared memory, 16 bytes a thread at a time; `forgets` what.
 enum Forgets { nothing, wait, commit, barrier };
 template <class T> __global__ void staged(T* y, const T* x, int steps, Forgets forgets) {
-  TMOR_SHARED(T, tile, [2][32][8]);
+  TMOR_SHARED(cuda::Eight<T>, tile, [2][32]);
   const unsigned t = threadIdx.x, other = 31 - t;
   const auto fetch = [&](int s) {
     // The last thread wants zeros, and its source may be anything.
-    cuda::cp_async16(&tile[s % 2][t][0], t < 31 ? x + (32 * s + static_cast<int>(t)) * 8 : nullptr, t < 31);
+    cuda::cp_async16(&tile[s % 2][t], t < 31 ? x + (32 * s + static_cast<int>(t)) * 8 : nullptr, t < 31);
     if (forgets != commit) cuda::cp_async_commit();
   };
   fetch(0);
@@ -102,7 +102,7 @@ template <class T> __global__ void staged(T* y, const T* x, int steps, Forgets f
     }
     if (forgets != barrier) __syncthreads();
     for (unsigned j = 0; j < 8; ++j)
-      y[(32 * s + static_cast<int>(other)) * 8 + static_cast<int>(j)] = tile[s % 2][other][j];
+      y[(32 * s + static_cast<int>(other)) * 8 + static_cast<int>(j)] = tile[s % 2][other].v[j];
     __syncthreads();
   }
 }
@@ -135,21 +135,21 @@ template <class T> __global__ void branch(float* out) {
 }
 template <class T> __global__ void absent(float* out) {
   if (threadIdx.x == 7) return;
-  TMOR_SHARED(T, tile, [32][8]);
+  TMOR_SHARED(cuda::Eight<T>, tile, [32]);
   unsigned r[4];
-  cuda::ldmatrix<4>(r, &tile[threadIdx.x][0]);
+  cuda::ldmatrix<4>(r, &tile[threadIdx.x]);
   out[threadIdx.x] = static_cast<float>(r[0]);
 }
 /// A row `skew` elements beside the right place, or in device memory.
 template <class T> __global__ void wrong_row(float* out, int skew, bool device) {
-  TMOR_SHARED(T, tile, [33][8]);
+  TMOR_SHARED(cuda::Eight<T>, tile, [33]);
   unsigned r[2];
-  cuda::ldmatrix<2>(r, device ? static_cast<void*>(out) : &tile[threadIdx.x][skew]);
+  cuda::ldmatrix<2>(r, device ? static_cast<void*>(out) : tile[threadIdx.x].v + skew);
   out[threadIdx.x] = static_cast<float>(r[0]);
 }
 template <class T> __global__ void wrong_copy(float* out, int from, int to) {
-  TMOR_SHARED(T, tile, [16]);
-  if (threadIdx.x == 3) cuda::cp_async16(to < 0 ? static_cast<void*>(out) : &tile[to], out + from);
+  TMOR_SHARED(cuda::Eight<T>, tile, [2]);
+  if (threadIdx.x == 3) cuda::cp_async16(to < 0 ? static_cast<void*>(out) : tile[0].v + to, out + from);
 }
 template <class K, class... A> std::string complaint(unsigned threads, K kernel, A... a) {
   const auto out = Tensor<float, Cuda>::zeros({64});

@@ -58,8 +58,8 @@ template <class T> __global__ void counts(T* n, bool atomic) {
 /// A row of a matrix is read by other lanes than the one that wrote or fetched it.
 template <class T>
 __global__ void matrix_rows(float* x, const T* source, bool fetched, bool barrier, bool after) {
-  TMOR_SHARED(T, tile, [16][8]);
-  T* row = &tile[threadIdx.x % 16][0];
+  TMOR_SHARED(cuda::Eight<T>, tile, [16]);
+  T* row = tile[threadIdx.x % 16].v;
   if (fetched && threadIdx.x < 16) {
     cuda::cp_async16(row, source);
     cuda::cp_async_commit();

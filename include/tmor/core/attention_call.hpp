@@ -8,19 +8,21 @@ TMOR_BEGIN
 
 /// q, k, v, the rules on who sees whom, and what forward leaves to backward.
 template <class T, class Device> struct AttentionCall {
+  using C = compute_t<T>;  ///< of scores and sums
+
   Tensor<T, Device> q, k, v;  ///< (batch, heads, queries, dim), (..., keys, dim), (..., keys, value_dim)
 
   /// Undefined, or broadcast to (batch, heads, queries, keys) with a contiguous last dimension: false hides a
   /// key; added to the scores.
   Tensor<bool, Device> mask;
-  Tensor<T, Device> bias;
+  Tensor<C, Device> bias;
   Tensor<std::int64_t, Device> key_lengths;  ///< undefined, or (batch,) contiguous: keys beyond are hidden
   bool causal;                               ///< query i sees keys up to i + keys - queries
-  T scale;                                   ///< of q k^T
+  C scale;                                   ///< of q k^T
 
   /// (batch, heads, queries): the largest score, and 1 / sum(e^(score - largest)); where a query sees
   /// nothing, the largest number and 0, which make every weight 0.
-  Tensor<T, Device> maximum, inverse_sum;
+  Tensor<C, Device> maximum, inverse_sum;
 
   Index batch() const { return q.shape()[0]; }
   Index heads() const { return q.shape()[1]; }

@@ -1,64 +1,17 @@
 #pragma once
 /// @file attention.cuh
-/// Attention on the GPU without ever storing scores. Forward, a warp has one query and meets 32 keys at a
+/// Attention on the GPU without ever storing scores; of bf16 and f16 on tensor cores
+/// (cuda/attention_tiles.cuh), of float and double here. Forward, a warp has one query and meets 32 keys at a
 /// time, a key a lane, with the running maximum and sum of Milakov and Gimelshein (2018). Backward computes
 /// the weights again, once for every query (its gradient) and once for every key (its own and its value's):
 /// sums have one order, no atomics.
 
-#include "tmor/core/attention_call.hpp"
 #include "tmor/core/math_exp.hpp"
+#include "tmor/cuda/attention_tiles_grad.cuh"
 #include "tmor/cuda/block.cuh"
 
 TMOR_BEGIN
 namespace cuda {
-
-/// A tensor (batch, heads, rows, columns) inside a kernel.
-template <class T> struct Heads {
-  T* p;
-  Index batch, head, row, column;
-  TMOR_HD T* at(Index b, Index h, Index i) const { return p + b * batch + h * head + i * row; }
-};
-template <class T, class U> Heads<T> heads_of(T* p, const Tensor<U, Cuda>& t) {
-  return {p, t.strides()[0], t.strides()[1], t.strides()[2], t.strides()[3]};
-}
-template <class T> Heads<const T> reads(const Tensor<T, Cuda>& t) {
-  return t.defined() ? heads_of(t.data(), t) : Heads<const T>{nullptr, 0, 0, 0, 0};
-}
-template <class T> Heads<T> writes(const Tensor<T, Cuda>& t) { return heads_of(t.mutable_data(), t); }
-
-template <class T> struct AttentionView {
-  Heads<const T> q, k, v;
-  Heads<const bool> mask;
-  Heads<const T> bias;
-  const std::int64_t* lengths;
-  Index batch, heads, queries, keys, dim, value_dim;
-  bool causal;
-  T scale;
-
-  /// Keys [0, n) that a query may see, as far as lengths and causality go.
-  TMOR_HD Index visible(Index b, Index i) const {
-    Index n = keys;
-    if (lengths && lengths[b] < n) n = lengths[b] > 0 ? lengths[b] : 0;
-    if (causal && i + keys - queries + 1 < n) n = i + keys - queries + 1;
-    return n > 0 ? n : 0;
-  }
-  /// The score of a query and a key; -infinity where one does not see the other.
-  TMOR_HD T score(Index b, Index h, Index i, Index j) const {
-    const T hidden = -std::numeric_limits<T>::infinity();
-    if (j >= visible(b, i) || (mask.p && !mask.at(b, h, i)[j * mask.column])) return hidden;
-    const T *x = q.at(b, h, i), *y = k.at(b, h, j);
-    T s = 0;
-    for (Index d = 0; d < dim; ++d) s += x[d * q.column] * y[d * k.column];
-    return bias.p ? s * scale + bias.at(b, h, i)[j * bias.column] : s * scale;
-  }
-};
-template <class T> AttentionView<T> view_of(const AttentionCall<T, Cuda>& c) {
-  return {reads(c.q),    reads(c.k),    reads(c.v),
-          reads(c.mask), reads(c.bias), c.key_lengths.defined() ? c.key_lengths.data() : nullptr,
-          c.batch(),     c.heads(),     c.queries(),
-          c.keys(),      c.dim(),       c.value_dim(),
-          c.causal,      c.scale};
-}
 
 inline constexpr int kColumns = 4;  ///< result columns a lane has in hand; more take another pass
 inline constexpr unsigned kAttentionWarps = 4;
@@ -95,6 +48,14 @@ template <class P> struct Strided {
   P p;
   Index step;
 };
+template <class T> TMOR_HD T score_of(const AttentionView<T>& a, Index b, Index h, Index i, Index j) {
+  const Index end = a.visible(b, i);
+  if (!a.shows(b, h, i, j, end)) return -std::numeric_limits<T>::infinity();
+  const T *x = a.q.at(b, h, i), *y = a.k.at(b, h, j);
+  T s = 0;
+  for (Index d = 0; d < a.dim; ++d) s += x[d * a.q.column] * y[d * a.k.column];
+  return a.score(b, h, i, j, end, s);
+}
 
 template <class T>
 __global__ void __launch_bounds__(32 * kAttentionWarps)
@@ -108,7 +69,7 @@ __global__ void __launch_bounds__(32 * kAttentionWarps)
     for (Index first = 0; first == 0 || first < a.value_dim; first += 32 * kColumns) {
       T top = kLowest<T>, total = 0, sums[kColumns] = {};
       for (Index j0 = 0; j0 < end; j0 += 32) {
-        const T s = j0 + lane < end ? a.score(b, h, i, j0 + lane) : -std::numeric_limits<T>::infinity();
+        const T s = j0 + lane < end ? score_of(a, b, h, i, j0 + lane) : -std::numeric_limits<T>::infinity();
         const T most = math::max(top, warp_max(is_hidden(s) ? kLowest<T> : s));
         const T weight = is_hidden(s) ? T(0) : math::exp(s - most), shrink = math::exp(top - most);
         total = total * shrink + warp_sum(weight);
@@ -123,33 +84,25 @@ __global__ void __launch_bounds__(32 * kAttentionWarps)
         if (const Index d = first + lane + 32 * c; d < a.value_dim)
           y.at(b, h, i)[d * y.column] = sums[c] * inverse;
       if (lane == 0) {
-        maximum[q] = total > T(0) ? top : -kLowest<T>;
+        maximum[q] = total > T(0) ? top : kNothingSeen<T>;
         inverse_sum[q] = inverse;
       }
     }
   }
 }
 
-/// What backward reads besides.
-template <class T> struct AttentionBack {
-  AttentionView<T> a;
-  Heads<const T> dy;
-  const T *maximum, *inverse_sum;
-  T* delta;  ///< sum(y dy) of every query
-
-  TMOR_HD T weight(Index b, Index h, Index i, Index j) const {
-    const T s = a.score(b, h, i, j);
-    const Index q = (b * a.heads + h) * a.queries + i;
-    return is_hidden(s) ? T(0) : math::exp(s - maximum[q]) * inverse_sum[q];
-  }
-  /// d loss / d weight.
-  TMOR_HD T d_weight(Index b, Index h, Index i, Index j) const {
-    const T *g = dy.at(b, h, i), *v = a.v.at(b, h, j);
-    T s = 0;
-    for (Index d = 0; d < a.value_dim; ++d) s += g[d * dy.column] * v[d * a.v.column];
-    return s;
-  }
-};
+template <class T> TMOR_HD T weight_of(const AttentionBack<T>& back, Index b, Index h, Index i, Index j) {
+  const T s = score_of(back.a, b, h, i, j);
+  const Index q = back.a.query(b, h, i);
+  return is_hidden(s) ? T(0) : math::exp(s - back.maximum[q]) * back.inverse_sum[q];
+}
+/// d loss / d weight.
+template <class T> TMOR_HD T d_weight(const AttentionBack<T>& back, Index b, Index h, Index i, Index j) {
+  const T *g = back.dy.at(b, h, i), *v = back.a.v.at(b, h, j);
+  T s = 0;
+  for (Index d = 0; d < back.a.value_dim; ++d) s += g[d * back.dy.column] * v[d * back.a.v.column];
+  return s;
+}
 
 template <class T>
 __global__ void __launch_bounds__(32 * kAttentionWarps)
@@ -170,7 +123,8 @@ __global__ void __launch_bounds__(32 * kAttentionWarps)
       T sums[kColumns] = {};
       for (Index j0 = 0; j0 < end; j0 += 32) {
         T ds = 0;
-        if (j0 + lane < end) ds = s.weight(b, h, i, j0 + lane) * (s.d_weight(b, h, i, j0 + lane) - delta);
+        if (j0 + lane < end)
+          ds = weight_of(s, b, h, i, j0 + lane) * (d_weight(s, b, h, i, j0 + lane) - delta);
         add_rows(sums, ds, end - j0 < 32 ? end - j0 : 32, first, a.dim, [&](int l) {
           return Strided<const T*>{a.k.at(b, h, j0 + l), a.k.column};
         });
@@ -197,8 +151,8 @@ __global__ void __launch_bounds__(32 * kAttentionWarps)
         const Index i = i0 + lane, count = a.queries - i0 < 32 ? a.queries - i0 : 32;
         T weight = 0, ds = 0;
         if (i < a.queries) {
-          weight = s.weight(b, h, i, j);
-          ds = weight * (s.d_weight(b, h, i, j) - s.delta[(b * a.heads + h) * a.queries + i]);
+          weight = weight_of(s, b, h, i, j);
+          ds = weight * (d_weight(s, b, h, i, j) - s.delta[a.query(b, h, i)]);
         }
         add_rows(value, weight, count, first, a.value_dim, [&](int l) {
           return Strided<const T*>{s.dy.at(b, h, i0 + l), s.dy.column};
@@ -218,30 +172,42 @@ __global__ void __launch_bounds__(32 * kAttentionWarps)
 
 }  // namespace cuda
 
+/// Does `run_attention` take tensors of bf16 and f16 with such shapes of q and k and columns of v?
+inline bool attention_takes_half(Cuda, const Shape& q, const Shape& k, Index width) {
+  return cuda::fits_tiles(q, width) && cuda::fits_tiles(k, width);
+}
 /// y = softmax(scale q k^T + bias) v, and the maximum and inverse sum of every query.
 template <class T> void run_attention(Cuda, const AttentionCall<T, Cuda>& call, const Tensor<T, Cuda>& y) {
   const Index queries = call.maximum.numel();
-  if (queries > 0)
+  if constexpr (sizeof(T) == 2) {
+    cuda::attend_by_tiles(call, y);
+  } else if (queries > 0) {
     launch({"attention", blocks_for(queries, cuda::kAttentionWarps), 32 * cuda::kAttentionWarps},
            cuda::attention_forward<T>, cuda::view_of(call), cuda::writes(y), call.maximum.mutable_data(),
            call.inverse_sum.mutable_data());
+  }
 }
 /// The gradients of q, k and v.
 template <class T>
 void run_attention_backward(Cuda, const AttentionCall<T, Cuda>& call, const Tensor<T, Cuda>& y,
                             const Tensor<T, Cuda>& dy, const Tensor<T, Cuda>& dq, const Tensor<T, Cuda>& dk,
                             const Tensor<T, Cuda>& dv) {
-  const auto delta = Tensor<T, Cuda>::empty(call.maximum.shape());
+  const auto delta = Tensor<compute_t<T>, Cuda>::empty(call.maximum.shape());
   const cuda::AttentionBack<T> back{cuda::view_of(call), cuda::reads(dy), call.maximum.data(),
                                     call.inverse_sum.data(), delta.mutable_data()};
-  const Index queries = delta.numel(), keys = call.batch() * call.heads() * call.keys();
-  constexpr unsigned threads = 32 * cuda::kAttentionWarps;
-  if (queries > 0)
-    launch({"attention grad query", blocks_for(queries, cuda::kAttentionWarps), threads},
-           cuda::attention_grad_query<T>, back, cuda::reads(y), cuda::writes(dq));
-  if (keys > 0)
-    launch({"attention grad key", blocks_for(keys, cuda::kAttentionWarps), threads},
-           cuda::attention_grad_key<T>, back, cuda::writes(dk), cuda::writes(dv));
+  if constexpr (sizeof(T) == 2) {
+    cuda::attend_back_by_tiles(back, call, y, dq, dk, dv);
+    return;
+  } else {
+    const Index queries = delta.numel(), keys = call.batch() * call.heads() * call.keys();
+    constexpr unsigned threads = 32 * cuda::kAttentionWarps;
+    if (queries > 0)
+      launch({"attention grad query", blocks_for(queries, cuda::kAttentionWarps), threads},
+             cuda::attention_grad_query<T>, back, cuda::reads(y), cuda::writes(dq));
+    if (keys > 0)
+      launch({"attention grad key", blocks_for(keys, cuda::kAttentionWarps), threads},
+             cuda::attention_grad_key<T>, back, cuda::writes(dk), cuda::writes(dv));
+  }
 }
 
 TMOR_END

@@ -17,8 +17,24 @@
 /// Two results beside one another, as packed pairs, are therefore a factor A of the next product.
 
 #include "tmor/core/dtype.hpp"
-#include "tmor/core/math_exp.hpp"
 #include "tmor/cuda/launch.cuh"
+
+TMOR_BEGIN
+namespace cuda {
+
+/// A row of one of ldmatrix's matrices, and what cp.async moves; shared arrays are of these, since those of
+/// `T` itself may start anywhere.
+template <class T> struct alignas(16) Eight { T v[8]; };
+
+}  // namespace cuda
+TMOR_END
+
+/// Before a loop whose index picks registers: they have no addresses, it must become straight code.
+#ifdef __CUDACC__
+#define TMOR_UNROLL _Pragma("unroll")
+#else
+#define TMOR_UNROLL
+#endif
 
 #if defined(__CUDACC__)
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800

@@ -1,7 +1,7 @@
 #pragma once
 /// @file attention.hpp
 /// Scaled dot-product attention (Vaswani et al. 2017), with masks, without ever holding all scores; how it
-/// runs is in cpu/attention.hpp and cuda/attention.hpp.
+/// runs is in cpu/attention.hpp and cuda/attention.cuh.
 
 #include "tmor/autograd/node.hpp"
 #include "tmor/cpu/attention.hpp"
@@ -54,6 +54,9 @@ Tensor<T, Device> broadcast_scores(const Tensor<T, Device>& x, const Shape& scor
 /// dim), v (batch, heads, keys, value_dim) -> (batch, heads, queries, value_dim). Views are read where they
 /// lie. A query that sees no key gives 0.
 ///
+/// bf16 and f16 are converted to float, and the result back; on `Cuda`, of up to 128 columns, they go as they
+/// are to tensor cores: scores and sums in float, weights rounded where they multiply values.
+///
 /// The result lies in memory as (batch, queries, heads, value_dim), so that transposing it back and joining
 /// the heads copies nothing.
 /// @throws ShapeError naming the shapes that do not fit; Error for a bias that requires a gradient.
@@ -61,7 +64,7 @@ template <class T, class Device>
 Tensor<T, Device> attention(const Tensor<T, Device>& q, const Tensor<T, Device>& k,
                             const Tensor<T, Device>& v, const AttentionOptions<Device>& options = {}) {
   using C = compute_t<T>;
-  if constexpr (!std::is_same_v<T, C>) {
+  if constexpr (Device::host_memory && !std::is_same_v<T, C>) {
     return to<T>(attention(to<C>(q), to<C>(k), to<C>(v), options));
   } else {
     const bool fit = q.rank() == 4 && k.rank() == 4 && v.rank() == 4 && q.size(0) == k.size(0) &&
@@ -74,12 +77,15 @@ Tensor<T, Device> attention(const Tensor<T, Device>& q, const Tensor<T, Device>&
     const auto& lengths = options.key_lengths;
     TMOR_CHECK_SHAPE(!lengths.defined() || lengths.shape() == Shape{q.size(0)}, "[attention] key_lengths ",
                      lengths.defined() ? lengths.shape() : Shape{}, " for a batch of ", q.size(0));
+    if constexpr (!std::is_same_v<T, C>)
+      if (!attention_takes_half(Device{}, q.shape(), k.shape(), v.size(3)))
+        return to<T>(attention(to<C>(q), to<C>(k), to<C>(v), options));
     const Shape scores{q.size(0), q.size(1), q.size(2), k.size(2)};
     const Shape queries{q.size(0), q.size(1), q.size(2)};
     const double scale = options.scale != 0 ? options.scale
                          : q.size(3) > 0    ? 1 / math::sqrt(static_cast<double>(q.size(3)))
                                             : 1;
-    const AttentionCall<C, Device> call{
+    const AttentionCall<T, Device> call{
         q.detach(),
         k.detach(),
         v.detach(),

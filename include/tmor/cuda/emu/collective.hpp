@@ -35,6 +35,7 @@ enum class Op {
   mma,
   ldmatrix
 };
+inline constexpr std::size_t kOps = static_cast<std::size_t>(Op::ldmatrix) + 1;
 constexpr const char* op_name(Op op) {
   constexpr const char* names[] = {"nothing",
                                    "__syncthreads",

@@ -122,6 +122,7 @@ class Machine {
   std::uint64_t meet(Wait w) {
     const race::Unseen unseen;
     ThreadState& me = threads_[now_];
+    ++met_[static_cast<std::size_t>(w.op)];
     me.wait = w;
     me.wait.op == Op::syncthreads ? arrive_block() : arrive_warp();
     if (me.state == ThreadState::waiting) {
@@ -131,7 +132,8 @@ class Machine {
     return me.wait.result;
   }
 
-  /// Fresh memory of the block, full of NaN, with a margin behind it that nobody may write to.
+  /// Fresh memory of the block, full of NaN, with a margin behind it that nobody may write to. It starts at a
+  /// multiple of `alignment` and, below 64, of no more, so that what wants more is noticed.
   void* shared(std::size_t bytes, std::size_t alignment) {
     const race::Unseen unseen;
     const std::size_t start = (shared_used_ + alignment - 1) / alignment * alignment;
@@ -139,11 +141,12 @@ class Machine {
       fail_here(tmor::detail::cat("the block wants ", start + bytes, " bytes of shared memory, more than ",
                                   kMaxShared));
     shared_used_ = start + bytes;
-    const std::size_t room = bytes + kMargin;
-    char* p = static_cast<char*>(std::aligned_alloc(64, (room + 63) / 64 * 64));
+    const std::size_t skew = alignment % 64, room = skew + bytes + kMargin;
+    char* const memory = static_cast<char*>(std::aligned_alloc(64, (room + 63) / 64 * 64));
+    char* const p = memory + skew;
     __builtin_memset(p, 0xff, bytes);
     __builtin_memset(p + bytes, kMarginByte, kMargin);
-    shared_.push_back({p, bytes});
+    shared_.push_back({p, bytes, memory});
     return p;
   }
   /// A fence makes what its thread did before visible to those that see its later atomic operations.
@@ -158,6 +161,8 @@ class Machine {
   /// Changes with every block.
   std::uint64_t block_number() const { return block_number_; }
   std::uint64_t launches() const { return launches_; }
+  /// How often a thread took part in such an operation.
+  std::uint64_t met(Op op) const { return met_[static_cast<std::size_t>(op)]; }
 
   /// Does [p, p + bytes) lie in one shared array of the block?
   bool is_shared(const void* p, std::size_t bytes) const {
@@ -187,6 +192,7 @@ class Machine {
   struct Shared {
     char* p;
     std::size_t bytes;
+    char* memory;
   };
 
   Machine() {
@@ -243,7 +249,7 @@ class Machine {
   void run_block() {
     ++block_number_;
     shared_used_ = 0;
-    dynamic_ = dynamic_bytes_ ? shared(dynamic_bytes_, 64) : nullptr;
+    dynamic_ = dynamic_bytes_ ? shared(dynamic_bytes_, 16) : nullptr;
     const std::size_t n = threads_.size();
     for (std::size_t i = 0; i < n; ++i) {
       threads_[i].state = ThreadState::unborn;
@@ -296,7 +302,7 @@ class Machine {
     return f;
   }
   void release_shared() {
-    for (const Shared& s : shared_) std::free(s.p);
+    for (const Shared& s : shared_) std::free(s.memory);
     shared_.clear();
   }
   void shuffle() {
@@ -491,7 +497,7 @@ class Machine {
   std::vector<Shared> shared_;
   std::size_t shared_used_ = 0, dynamic_bytes_ = 0;
   void* dynamic_ = nullptr;
-  std::uint64_t block_number_ = 0, launches_ = 0;
+  std::uint64_t block_number_ = 0, launches_ = 0, met_[kOps] = {};
 };
 
 }  // namespace emu

@@ -5,9 +5,8 @@
 /// like shuffles they order no memory. A copy is done as late as CUDA allows, when its thread waits for it;
 /// until then its destination is NaN.
 
-#include <bit>
-
 #include "tmor/core/dtype.hpp"
+#include "tmor/core/math_exp.hpp"
 #include "tmor/cuda/emu/cuda.hpp"
 
 TMOR_BEGIN

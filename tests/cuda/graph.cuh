@@ -1,0 +1,22 @@
+#pragma once
+/// What families do on a GPU by a graph, and by NVIDIA's convolutions.
+
+#include "families.hpp"
+#include "tmor/cuda/cuda.cuh"
+#include "tmor/cuda/graph.hpp"
+
+namespace families {
+
+template <> struct Replayed<Cuda> {
+  template <class F> static void run(const F& f) {
+    f();  // once before: libraries get ready
+    const CudaGraph graph(f);
+    graph.replay();
+    graph.replay();
+  }
+  static void by_library() {
+    if (detail::cudnn().missing.empty()) set_cuda_conv(CudaConv::library);
+  }
+};
+
+}  // namespace families
