@@ -28,10 +28,10 @@ template <class D> struct TwoStreams {
   static Tensor<float, D> run(const Tensor<float, D>& a, const Tensor<float, D>& b) { return a * 2 + b * 3; }
 };
 
-/// Calls f(), on a GPU by replaying it as a graph; and lets its library do convolutions from now on, where it
-/// is found. graph.cuh has the GPU's.
+/// Calls f(), on a GPU by replaying it as a graph, with between() between two replays; and lets its library
+/// do convolutions from now on, where it is found. graph.cuh has the GPU's.
 template <class D> struct Replayed {
-  template <class F> static void run(const F& f) { f(); }
+  template <class F, class G> static void run(const F& f, const G&) { f(); }
   static void by_library() {}
 };
 
@@ -186,11 +186,13 @@ template <class D> class Families {
     });
     add("graph", {{2, 9, 8, 6}, {3, 3, 6, 4}, {4, 5}}, [](const In& x) {
       Replayed<D>::by_library();
-      Tensor<float, D> y;
-      Replayed<D>::run([&] {
+      Tensor<float, D> part, y;
+      const auto f = [&] {
         const NoGrad off;
-        y = tanh(matmul(conv2d(x[0], x[1]), x[2]) * 0.1);
-      });
+        part = conv2d(x[0], x[1]);
+        y = tanh(matmul(part, x[2]) * 0.1);
+      };
+      Replayed<D>::run(f, [&] { part = {}; });  // whose memory the graph still needs
       return y * (mean(x[0]) + mean(x[1]) + mean(x[2]));
     });
     return f;
