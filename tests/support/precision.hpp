@@ -128,9 +128,12 @@ template <class T, class D> void check_operations() {
   // Backward reads the rounded result, twice.
   check_largest<T, D>(
       "softmax", {{9, 20}, {9, 20}}, [](const auto& x) { return softmax(x[0]); }, 1, 3);
-  check_largest<T, D>(
-      "attention", {{2, 2, 6, 8}, {2, 2, 7, 8}, {2, 2, 7, 8}, {2, 2, 6, 8}},
-      [](const auto& x) { return attention(x[0], x[1], x[2]); }, 1, 1);
+  // Tensor cores round weights, too: cases/attention_half_cases.cpp has the bounds of that, element by
+  // element.
+  if constexpr (D::host_memory)
+    check_largest<T, D>(
+        "attention", {{2, 2, 6, 8}, {2, 2, 7, 8}, {2, 2, 7, 8}, {2, 2, 6, 8}},
+        [](const auto& x) { return attention(x[0], x[1], x[2]); }, 1, 1);
   check_largest<T, D>(
       "max_pool_time", {{2, 8, 3, 4}, {2, 4, 3, 4}},
       [](const auto& x) { return max_pool_time(x[0], {.kernel = 3, .stride = 2, .pad = 1}); }, 0, 1);
