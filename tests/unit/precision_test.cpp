@@ -115,7 +115,7 @@ train::LoopResult overfit(train::Precision precision, const std::string& out, bo
   train::Loop loop(model, adam, loader, rng, o);
   return train::with_precision(precision, model, [&](const auto& net) {
     return loop.run([&](const train::LabelledClips& b, const Context& ctx) {
-      return loss::cross_entropy(net(b.x, ctx), b.labels);
+      return loss::cross_entropy(net(b.x, ctx), b.labels, {.label_smoothing = 0.1});
     });
   });
 }
@@ -137,11 +137,12 @@ TEST_CASE("a small encoder overfits in bf16 and f16 as in float, with the same c
   const auto whole = overfit(Precision::f32, dir / "float"), brain = overfit(Precision::bf16, dir / "bf16"),
              half = overfit(Precision::f16, dir / "f16");
   MESSAGE("losses of float ", whole.loss, ", bf16 ", brain.loss, ", f16 ", half.loss);
-  CHECK(whole.loss < 0.2);  // of log(3)
+  constexpr double least = 0.2912;  // of smoothed labels: their entropy; without learning log(3)
+  CHECK(whole.loss < 1.1 * least);
   CHECK(brain.loss != whole.loss);
-  CHECK(brain.loss < 1.5 * whole.loss);
+  CHECK(brain.loss < 1.1 * whole.loss);
   CHECK(half.loss != whole.loss);
-  CHECK(half.loss < 1.5 * whole.loss);
+  CHECK(half.loss < 1.1 * whole.loss);
   const auto file = [&](const char* run) { return train::last_checkpoint(dir / run); };
   auto of_float = tensors_of(file("float"));
   CHECK(tensors_of(file("bf16")) == of_float);
