@@ -2,9 +2,9 @@
 """Do the checks notice faults in the CUDA kernels? mutants.py [--build FOLDER] [--mode forward,reverse,...]
 
 Each mutant is one small fault (a barrier dropped, a bound off by one, a wrong index, a missing event) in a copy of the
-kernels and headers of include/tmor/cuda and of the two streams of tests/cuda. The copy holds all of them behind `mutant(k)`, so that it
-is compiled once, for the emulated device; the program of tests/cuda, which compares every family of operations with the
-CPU, then runs with each in turn. A mutant is caught when the program fails in one of the modes: by wrong numbers or an error
+kernels and headers of include/tmor/cuda and of the two streams of tests/cuda. The copy holds all of them behind
+`mutant(k)`, so that it is compiled once, for the emulated device; the program of tests/cuda, which compares every family
+of operations with the CPU, then runs with each in turn. A mutant is caught when the program fails in one of the modes: by wrong numbers or an error
 of the emulated device, with the threads of a block in one of the orders, or with deferred streams; or, in mode tsan, by the
 race check, for which the kernels are compiled once more. The whole, unmutated, must pass in every mode. Exit status: 0 when
 every mutant was caught.

@@ -145,11 +145,16 @@ int main(int argc, char** argv) {
   }
   {
     const Shape heads{8, 8, 512, 64};
-    const Tn q = random(heads).requires_grad_(), k = random(heads).requires_grad_(), v = random(heads).requires_grad_();
-    run("attention_fwdbwd", 0, 0, [&] {
-      for (const Tn& t : {q, k, v}) t.clear_grad();
-      backward(sum(attention(q, k, v, AttentionOptions<Cuda>{.causal = true})));
-    });
+    const auto attend = [](const char* name, const auto& q, const auto& k, const auto& v) {
+      run(name, 0, 0, [&] {
+        for (const auto& t : {q, k, v}) t.clear_grad();
+        backward(sum(attention(q, k, v, AttentionOptions<Cuda>{.causal = true})));
+      });
+    };
+    const auto input = [&] { return random(heads).requires_grad_(); };
+    const auto half = [&] { return to<bf16>(random(heads)).requires_grad_(); };
+    attend("attention_fwdbwd", input(), input(), input());
+    attend("attention_bf16_fwdbwd", half(), half(), half());
   }
   for (const Index n : {1024, 4096, 16384, 65536}) info_nce_of(n);
   training_steps();

@@ -79,6 +79,8 @@ with torch.no_grad():
     case("matmul_2048", lambda: a @ b)
 q, k, v = (r(8, 8, 512, 64, grad=True) for _ in range(3))
 case("attention_fwdbwd", lambda: F.scaled_dot_product_attention(q, k, v, is_causal=True).sum(), train([q, k, v]))
+q, k, v = (x.detach().bfloat16().requires_grad_() for x in (q, k, v))
+case("attention_bf16_fwdbwd", lambda: F.scaled_dot_product_attention(q, k, v, is_causal=True).sum(), train([q, k, v]))
 for n in (1024, 4096, 16384, 65536):
     a, b = r(n, 512, grad=True), r(n, 512, grad=True)
     scale = torch.tensor(math.log(1 / 0.07), device="cuda", requires_grad=True)

@@ -1,10 +1,19 @@
 // Attention of bf16 and f16, which on Cuda is done on tensor cores: values and gradients at sizes that
 // straddle its tiles, against the definition in double, within bounds made of the roundings that are meant to
 // be there.
-#include "cases/table.hpp"
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <vector>
+
 #include "support/numbers.hpp"
+#include "tmor/autograd/backward.hpp"
 #include "tmor/ops/attention.hpp"
+#include "tmor/ops/device.hpp"
 #include "tmor/ops/views.hpp"
+#ifdef TMOR_CUDA_EMULATED
+#include "tmor/cuda/cuda.cuh"
+#endif
 
 using tmor::bf16;
 using tmor::f16;
