@@ -79,10 +79,13 @@ def detection(tmp):
     for id in list(videos)[:-1]:
         rows = [f"Class_{(c + 1) % 4},{a},{b}\r\n" for c, a, b in videos[id]["actions"]]
         (tmp / f"tsu/csv/{id}.csv").write_text("event,start_frame,end_frame\r\n" + "".join(rows), newline="")
-    other = [*planted, "--score", tmp / "tsu/scores.txt", "--csv", tmp / "tsu/csv", "--json"]
-    check("P08T01C01" in run("tsu", *other, status=1), "the video without CSV is named")
-    other = run("tsu", *other, "--allow-missing", "--report", tmp / "tsu/told.html")
+    other_words = ["--score", tmp / "tsu/scores.txt", "--csv", tmp / "tsu/csv", "--json"]
+    check("P08T01C01" in run("tsu", *planted, *other_words, status=1), "the video without CSV is named")
+    other_words.append("--allow-missing")
+    other = run("tsu", *planted, *other_words, "--report", tmp / "tsu/told.html")
     check(other["map"] < told["map"] - 0.1 and other["csv"]["json_kept"] == ["P08T01C01"], "the CSV take the JSON's place")
+    alone = run("score", *planted, *other_words)
+    check(alone["map"] == other["map"] and alone["csv"] == other["csv"], "`score` says the same by CSV")
     check("P08T01C01" in (tmp / "tsu/told.html").read_text(), "a page of given predictions")
 
     (tmp / "tsu/poses/P07T01C01.json").unlink()

@@ -73,41 +73,6 @@ std::vector<Video> read_side(const std::vector<tmor::Timeline>& side, const tmor
   return videos;
 }
 
-/// `what`: "poses"; `where` they were looked for; `remedy`: what --allow-missing does.
-void refuse_missing(const std::vector<std::string>& missing, const BenchmarkSettings& o, const char* what,
-                    const std::string& where, const char* remedy) {
-  if (missing.empty()) return;
-  std::string list;
-  for (std::size_t i = 0; i < missing.size() && i < 20; ++i) list += (i ? ", " : "") + missing[i];
-  if (missing.size() > 20) list += ", ...";
-  TMOR_CHECK(o.allow_missing, where, ": no ", what, " of ", missing.size(), " videos: ", list,
-             "; --allow-missing ", remedy);
-  std::fprintf(stderr, "no %s of %zu videos: %s\n", what, missing.size(), list.c_str());
-}
-
-/// Class names as the list has them; "class 12" without a list.
-std::vector<std::string> class_names(const tmor::eval::Protocol& p, const std::string& data) {
-  if (!p.class_file.empty() && tmor::io::exists(data + "/" + p.class_file)) {
-    const auto names =
-        tmor::data::read_class_names(data + "/" + p.class_file, tmor::data::ClassCode::kNumber);
-    TMOR_CHECK_IO(names.size() == p.classes, data, "/", p.class_file, ": ", names.size(), " classes, '",
-                  p.name, "' has ", p.classes);
-    return names.names();
-  }
-  std::vector<std::string> names;
-  for (Index c = 0; c < p.classes; ++c) names.push_back(tmor::detail::cat("class ", c));
-  return names;
-}
-
-/// Puts the actions of --csv in place of those that the protocol's file has.
-void use_csv(std::vector<tmor::Timeline>& side, const std::vector<std::string>& classes,
-             const BenchmarkSettings& o, std::vector<std::string>& without) {
-  if (o.csv.empty()) return;
-  const auto ids =
-      tmor::data::use_tsu_csv(side, o.csv, tmor::data::ClassNames(classes, "the list of classes"));
-  without.insert(without.end(), ids.begin(), ids.end());
-}
-
 /// What a text tower is told of the classes.
 std::vector<std::vector<std::string>> class_prompts(const std::vector<std::string>& classes,
                                                     const std::string& path) {
@@ -174,9 +139,9 @@ VideoSet read_benchmark(const tmor::eval::Protocol& p, const BenchmarkSettings& 
   set.truth = tmor::eval::test_timelines(p, o.data);
   std::vector<tmor::Timeline> train;
   if (o.mode == "supervised" || o.holdout > 0) train = tmor::eval::train_timelines(p, o.data);
-  use_csv(set.truth, set.classes, o, json_kept);
-  use_csv(train, set.classes, o, json_kept);
-  refuse_missing(json_kept, o, "CSV", o.csv, "keeps what the JSON says of them");
+  use_csv(set.truth, set.classes, o.csv, json_kept);
+  use_csv(train, set.classes, o.csv, json_kept);
+  refuse_missing(json_kept, o.allow_missing, "CSV", o.csv, "keeps what the JSON says of them");
   if (o.holdout > 0) {
     std::vector<tmor::Timeline> kept;
     set.truth.clear();
@@ -193,7 +158,7 @@ VideoSet read_benchmark(const tmor::eval::Protocol& p, const BenchmarkSettings& 
   const double rate = o.rate(stride);
   set.train = read_side(train, folder, o, set.units, rate, missing);
   set.test = read_side(set.truth, folder, o, set.units, rate, missing);
-  refuse_missing(missing, o, "poses", o.poses, "leaves them out");
+  refuse_missing(missing, o.allow_missing, "poses", o.poses, "leaves them out");
   return set;
 }
 
@@ -220,8 +185,8 @@ int detection_benchmark(int argc, char** argv, const std::string& what, Benchmar
         set.protocol = protocol;
         set.truth = tmor::eval::test_timelines(protocol, o.data);
         set.units = b.in_frames ? o.fps : 1;
-        use_csv(set.truth, set.classes, o, json_kept);
-        refuse_missing(json_kept, o, "CSV", o.csv, "keeps what the JSON says of them");
+        use_csv(set.truth, set.classes, o.csv, json_kept);
+        refuse_missing(json_kept, o.allow_missing, "CSV", o.csv, "keeps what the JSON says of them");
         r = tmor::eval::score_frames(protocol, set.truth, given, o.allow_missing);
         report_detection(r, set, o, given, false);
       } else {

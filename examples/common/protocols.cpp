@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "tmor/data/tsu.hpp"
 #include "tmor/eval/score.hpp"
 
 namespace task {
@@ -18,6 +19,38 @@ tmor::eval::Protocol find_protocol(const std::string& given, const std::string& 
     if (name.ends_with(".json") && name.starts_with(prefix)) names.push_back(name.substr(0, name.size() - 5));
   throw cli::UsageError("--protocol: no '" + given + "' in " + folder + "; did you mean '" +
                         tmor::nearest_name(given, names) + "'?");
+}
+
+std::vector<std::string> class_names(const tmor::eval::Protocol& p, const std::string& data) {
+  if (!p.class_file.empty() && tmor::io::exists(data + "/" + p.class_file)) {
+    const auto names =
+        tmor::data::read_class_names(data + "/" + p.class_file, tmor::data::ClassCode::kNumber);
+    TMOR_CHECK_IO(names.size() == p.classes, data, "/", p.class_file, ": ", names.size(), " classes, '",
+                  p.name, "' has ", p.classes);
+    return names.names();
+  }
+  std::vector<std::string> names;
+  for (tmor::Index c = 0; c < p.classes; ++c) names.push_back(tmor::detail::cat("class ", c));
+  return names;
+}
+
+void use_csv(std::vector<tmor::Timeline>& side, const std::vector<std::string>& classes,
+             const std::string& folder, std::vector<std::string>& without) {
+  if (folder.empty()) return;
+  const auto ids =
+      tmor::data::use_tsu_csv(side, folder, tmor::data::ClassNames(classes, "the list of classes"));
+  without.insert(without.end(), ids.begin(), ids.end());
+}
+
+void refuse_missing(const std::vector<std::string>& missing, bool allowed, const char* what,
+                    const std::string& where, const char* remedy) {
+  if (missing.empty()) return;
+  std::string list;
+  for (std::size_t i = 0; i < missing.size() && i < 20; ++i) list += (i ? ", " : "") + missing[i];
+  if (missing.size() > 20) list += ", ...";
+  TMOR_CHECK(allowed, where, ": no ", what, " of ", missing.size(), " videos: ", list, "; --allow-missing ",
+             remedy);
+  std::fprintf(stderr, "no %s of %zu videos: %s\n", what, missing.size(), list.c_str());
 }
 
 std::string percent(const Json& value) {

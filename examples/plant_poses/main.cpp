@@ -8,7 +8,7 @@
 
 #include <cmath>
 
-#include "common/cli.hpp"
+#include "common/protocols.hpp"
 #include "tmor/core/rng.hpp"
 #include "tmor/eval/score.hpp"
 #include "tmor/io/npy.hpp"
@@ -142,7 +142,7 @@ int main(int argc, char** argv) {
   return cli::run([&] {
     cli::Program program("Writes generated poses with a planted pattern for every video of a protocol.");
     cli::Common common;
-    std::string data, protocol, out, format = "lcrnet";
+    std::string data, protocol, out, csv, format = "lcrnet";
     double fps = 25, lost = 0.15;
     Index every = 1;
     program.option("--data", data, "folder of the official annotations").required();
@@ -150,6 +150,10 @@ int main(int argc, char** argv) {
         .required();
     program.option("--poses", out, "folder to write to").required();
     program.choice("--format", format, {"lcrnet", "coco", "npy"}, "of the files");
+    program.option(
+        "--csv", csv,
+        "folder with the annotations of each video as TSU has them, ID.csv, in place of the protocol's; "
+        "videos without one keep those");
     program.option("--fps", fps, "frames a second; annotations in frames have one pose a frame")
         .check(cli::in_range(1.0, 240.0));
     program.option("--lost", lost, "share of stretches in which nobody is seen")
@@ -163,6 +167,9 @@ int main(int argc, char** argv) {
     const bool in_frames = p.name.starts_with("tsu");
     auto videos = eval::train_timelines(p, data);
     for (auto& t : eval::test_timelines(p, data)) videos.push_back(std::move(t));
+    std::vector<std::string> json_kept;
+    task::use_csv(videos, task::class_names(p, data), csv, json_kept);
+    task::refuse_missing(json_kept, true, "CSV", csv, "");
     io::make_directories(out);
     const auto layout = joint_layout(format == "lcrnet" ? "lcrnet13" : "coco17");
     train::Progress bar("write", std::ssize(videos));
