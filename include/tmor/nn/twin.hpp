@@ -83,16 +83,16 @@ template <class From, class To> class ModuleWriter : public PathWalker<ModuleWri
     if (!source.defined()) return;
     if constexpr (std::is_same_v<From, To>) {
       t = source;
-      return;
+    } else {
+      for (const Visited* p = places_.data(); p != &place; ++p)  // tied tensors stay tied
+        if (p->type == place.type && static_cast<const Tensor<T, From>*>(p->at)->defined() &&
+            static_cast<const Tensor<T, From>*>(p->at)->same_view(source)) {
+          t = *static_cast<const Tensor<T, To>*>(p->twin);
+          return;
+        }
+      t = tmor::to<To>(source.detach());
+      if constexpr (is_floating<T>) t.requires_grad_(source.requires_grad());
     }
-    for (const Visited* p = places_.data(); p != &place; ++p)  // tied tensors stay tied
-      if (p->type == place.type && static_cast<const Tensor<T, From>*>(p->at)->defined() &&
-          static_cast<const Tensor<T, From>*>(p->at)->same_view(source)) {
-        t = *static_cast<const Tensor<T, To>*>(p->twin);
-        return;
-      }
-    t = tmor::to<To>(source.detach());
-    if constexpr (is_floating<T>) t.requires_grad_(source.requires_grad());
   }
   template <class T> void buffer(const char* name, Tensor<T, To>& t) { param(name, t); }
   template <class S> void setting(const char* name, S& s) {

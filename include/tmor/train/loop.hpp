@@ -184,7 +184,9 @@ template <class Model, class Optimizer, class Source> class Loop {
   /// The step that was left out, in the log at once.
   void report_skipped(Progress& bar) {
     const double scale = scaler_.scale();
-    log_.write({{"step", step_}, {"epoch", source_.state().epoch}, {"skipped", 1}, {"loss_scale", scale}});
+    const io::Json line{
+        {"step", step_}, {"epoch", source_.state().epoch}, {"skipped", 1}, {"loss_scale", scale}};
+    log_.write(line);
     if (!options_.quiet)
       bar.line(detail::cat("step ", step_, " is left out: its gradient is not finite; the loss is scaled by ",
                            scale, " from now on"));
