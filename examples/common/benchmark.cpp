@@ -107,10 +107,11 @@ Json run_zero_shot(const VideoSet& set, const TriModel& m, const BenchmarkSettin
   const auto classes =
       embed_classes(class_prompts(set.classes, o.prompts), m.bpe, m.net.config.text->context,
                     [&](const tmor::models::TextBatch<>& t) { return m.net.embed_texts(t, Context{}); });
+  const auto encode = encoder_on(o.common.device, m.net.skeleton);
   std::vector<tmor::FrameScores> scores;
   tmor::train::Progress bar("predict", std::ssize(set.test));
   for (const auto& v : set.test) {
-    const auto tokens = m.net.skeleton.project()(video_tokens(m.net.skeleton, v, o));
+    const auto tokens = m.net.skeleton.project()(video_tokens(encode, m.net.skeleton.stride(), v, o));
     const auto cosines = tmor::matmul(tmor::l2_normalize(tokens), tmor::transpose(classes));
     const Index rows = set.protocol.steps > 0 ? set.protocol.steps : cosines.size(0);
     scores.push_back(

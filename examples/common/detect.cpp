@@ -53,6 +53,7 @@ class TokenCache {
 struct TrainedDetector {
   Detector detector;
   DetectionSettings settings;
+  Encode encode = {};  ///< its encoder at work
   TokenCache cache = {};
   std::vector<Tensor<>> logits = {};  ///< of the test videos, where they are known already
 };
@@ -116,18 +117,17 @@ WindowDetector<> new_detector(Rng& rng, const VideoSet& set, const DetectionSett
 
 }  // namespace
 
-Tensor<> video_tokens(const SkeletonEncoder& encoder, const Video& v, const DetectionSettings& o,
+Tensor<> video_tokens(const Encode& encode, Index stride, const Video& v, const DetectionSettings& o,
                       bool mirror) {
-  const Index stride = encoder.stride();
   return tmor::eval::stream_tokens(v.poses, stride, o.stream(o.rate(stride), stride),
-                                   window_encoder(encoder_on(o.common.device, encoder), o, mirror));
+                                   window_encoder(encode, o, mirror));
 }
 
 namespace {
 
-Tensor<> cached_tokens(const SkeletonEncoder& encoder, const Video& v, const DetectionSettings& o,
-                       const TokenCache& cache, bool mirror) {
-  return cache(mirror ? v.id + ".mirror" : v.id, [&] { return video_tokens(encoder, v, o, mirror); });
+Tensor<> cached_tokens(const TrainedDetector& m, const Video& v, bool mirror) {
+  return m.cache(mirror ? v.id + ".mirror" : v.id,
+                 [&] { return video_tokens(m.encode, m.detector.encoder.stride(), v, m.settings, mirror); });
 }
 
 /// A video as `eval::fit_detection` wants it: row r of T stands for r / T of the length.
@@ -162,17 +162,16 @@ Detector train_detector(const VideoSet& set, const DetectionSettings& o, Skeleto
 }
 
 /// Trains another head on the frozen tokens of the training videos, whole ones, each also mirrored.
-void refit_head(Detector& d, const VideoSet& set, const DetectionSettings& o, const TokenCache& cache,
-                Json& figures) {
+void refit_head(TrainedDetector& m, const VideoSet& set, Json& figures) {
+  const auto& o = m.settings;
   std::vector<tmor::eval::DetectionSequence> sequences;
   for (const auto& v : set.train)
     for (const bool mirror : {false, true})
-      sequences.push_back(
-          token_sequence(v, cached_tokens(d.encoder, v, o, cache, mirror), o.steps_per_second));
+      sequences.push_back(token_sequence(v, cached_tokens(m, v, mirror), o.steps_per_second));
   double loss = 0;
-  d.head = tmor::eval::fit_detection(
+  m.detector.head = tmor::eval::fit_detection(
       sequences, std::ssize(set.classes),
-      {.head = o.head_config(d.encoder.width(), std::ssize(set.classes), o.head_window),
+      {.head = o.head_config(m.detector.encoder.width(), std::ssize(set.classes), o.head_window),
        .epochs = o.head_epochs,
        .window = o.head_window,
        .seed = o.common.seed},
@@ -182,9 +181,7 @@ void refit_head(Detector& d, const VideoSet& set, const DetectionSettings& o, co
 
 /// The logits of one video at the steps.
 Tensor<> video_logits(const TrainedDetector& m, const Video& v) {
-  const auto at = [&](bool mirror) {
-    return m.detector.head(cached_tokens(m.detector.encoder, v, m.settings, m.cache, mirror));
-  };
+  const auto at = [&](bool mirror) { return m.detector.head(cached_tokens(m, v, mirror)); };
   return m.settings.flip ? (at(false) + at(true)) * 0.5 : at(false);
 }
 
@@ -257,9 +254,11 @@ TrainedDetector train_member(const VideoSet& set, const DetectionSettings& o, Sk
   m.settings = o;
   m.detector = train_detector(set, o, std::move(pretrained), out, figures, [&](const Detector& now) {
     if (!set.validation) return Json::object();  // the test side is looked at once, at the end
-    const auto s = tmor::eval::score_frames(set.protocol, set.truth, test_scores({{now, o}}, set), true);
+    const TrainedDetector one{now, o, encoder_on(o.common.device, now.encoder)};
+    const auto s = tmor::eval::score_frames(set.protocol, set.truth, test_scores({one}, set), true);
     return Json{{"map", s["map"]}};
   });
+  m.encode = encoder_on(o.common.device, m.detector.encoder);
   m.cache = TokenCache(out.empty() ? "" : out + "/tokens",
                        weights_key(m.detector.encoder, {{"poses", set.poses},
                                                         {"rate", o.steps_per_second},
@@ -267,7 +266,7 @@ TrainedDetector train_member(const VideoSet& set, const DetectionSettings& o, Sk
                                                         {"hop", o.hop},
                                                         {"ahead", o.ahead},
                                                         {"normalise", o.normalise}}));
-  if (o.head_epochs > 0) refit_head(m.detector, set, o, m.cache, figures);
+  if (o.head_epochs > 0) refit_head(m, set, figures);
   if (!out.empty()) save_detector(out + "/detector.safetensors", m.detector, set.classes, o);
   return m;
 }

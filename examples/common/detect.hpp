@@ -13,8 +13,8 @@ namespace task {
 using tmor::io::Json;
 using SkeletonEncoder = tmor::models::SkeletonEncoder<>;
 
-/// The tokens of one video.
-Tensor<> video_tokens(const SkeletonEncoder& encoder, const Video& v, const DetectionSettings& o,
+/// The tokens of one video by an encoder of that stride.
+Tensor<> video_tokens(const Encode& encode, Index stride, const Video& v, const DetectionSettings& o,
                       bool mirror = false);
 
 /// Lines `id step s_1 ... s_C`, steps from 0, or from 1 where the protocol has a number of them.

@@ -134,52 +134,11 @@ tmor::train::LoopResult learn_towers(const tmor::models::TriModal<>& m,
   return result;
 }
 
-/// `learn_classes` of device.hpp on `Device`.
-template <class Device>
-tmor::train::LoopResult learn_classes(const Classifier& m, tmor::data::Loader<Batch>& loader, Rng& rng,
-                                      const Learning& o, const std::function<Json(const Logits&)>& validate,
-                                      const std::function<void(const Logits&)>& done) {
-  auto model = tmor::to<Device>(m);
-  tmor::optim::AdamW<float, Device> optimizer(
-      tmor::parameters<float, Device>(model),
-      tmor::optim::AdamWOptions{.lr = o.loop.lr, .weight_decay = o.weight_decay});
-  tmor::train::Loop loop(model, optimizer, loader, rng, o.loop);
-  const auto forward = [](const auto& net, const Batch& b, const Context& ctx) {
-    return net(moved<Device>(b.x), ctx, moved<Device>(b.present));
-  };
-  const Logits logits = [&](const Batch& b) {
-    const tmor::NoGrad guard;
-    return tmor::to<Cpu>(forward(model, b, Context{}));
-  };
-  const auto result = at_work<Device>(o, model, [&](const auto& at_work) {
-    return loop.run(
-        [&](const Batch& b, const Context& ctx) {
-          return tmor::loss::cross_entropy(forward(at_work, b, ctx), moved<Device>(b.labels),
-                                           {.label_smoothing = o.label_smoothing});
-        },
-        [&] { return validate(logits); });
-  });
-  if (result.stopped_by != 0) return result;
-  loop.ema().swap();
-  done(logits);
-  if constexpr (!Device::host_memory) tmor::copy_tensors(model, m);
-  return result;
-}
-
-/// `encoder_on` of device.hpp on `Device`.
-template <class Device> Encode encoder_on(const tmor::models::SkeletonEncoder<>& encoder) {
-  return [net = tmor::to<Device>(encoder)](const Batch& b) {
-    const tmor::NoGrad guard;
-    const auto f = net(moved<Device>(b.x), Context{}, moved<Device>(b.present));
-    return tmor::models::SkeletonFeatures<>{tmor::to<Cpu>(f.tokens), tmor::to<Cpu>(f.pooled),
-                                            f.embed.defined() ? tmor::to<Cpu>(f.embed) : Tensor<>()};
-  };
-}
-
-/// Trains `m` on `Device` by `loss(net, batch, context)`; see `learn_towers` of device.hpp.
-template <class Device, class M, class B, class Loss>
+/// Trains `m` on `Device` by `loss(net, batch, context)`; see device.hpp. `validate(net)` and, at the end,
+/// `done(net)` see the averages there, and in `m`.
+template <class Device, class M, class B, class Validate, class Done, class Loss>
 tmor::train::LoopResult learn(const M& m, tmor::data::Loader<B>& loader, Rng& rng, const Learning& o,
-                              const std::function<Json()>& validate, const Loss& loss) {
+                              const Validate& validate, const Done& done, const Loss& loss) {
   auto net = tmor::to<Device>(m);
   const auto bring_back = [&] {
     if constexpr (!Device::host_memory) tmor::copy_tensors(net, m);
@@ -192,13 +151,47 @@ tmor::train::LoopResult learn(const M& m, tmor::data::Loader<B>& loader, Rng& rn
     return loop.run([&](const B& b, const Context& ctx) { return loss(at_work, b, ctx); },
                     [&] {
                       bring_back();
-                      return validate();
+                      return validate(net);
                     });
   });
   if (result.stopped_by != 0) return result;
   loop.ema().swap();
   bring_back();
+  done(net);
   return result;
+}
+
+/// `learn_classes` of device.hpp on `Device`.
+template <class Device>
+tmor::train::LoopResult learn_classes(const Classifier& m, tmor::data::Loader<Batch>& loader, Rng& rng,
+                                      const Learning& o, const std::function<Json(const Logits&)>& validate,
+                                      const std::function<void(const Logits&)>& done) {
+  const auto forward = [](const auto& net, const Batch& b, const Context& ctx) {
+    return net(moved<Device>(b.x), ctx, moved<Device>(b.present));
+  };
+  const auto logits_of = [&](const auto& net) -> Logits {
+    return [&](const Batch& b) {
+      const tmor::NoGrad guard;
+      return tmor::to<Cpu>(forward(net, b, Context{}));
+    };
+  };
+  return learn<Device>(
+      m, loader, rng, o, [&](const auto& net) { return validate(logits_of(net)); },
+      [&](const auto& net) { done(logits_of(net)); },
+      [&](const auto& net, const Batch& b, const Context& ctx) {
+        return tmor::loss::cross_entropy(forward(net, b, ctx), moved<Device>(b.labels),
+                                         {.label_smoothing = o.label_smoothing});
+      });
+}
+
+/// `encoder_on` of device.hpp on `Device`.
+template <class Device> Encode encoder_on(const tmor::models::SkeletonEncoder<>& encoder) {
+  return [net = tmor::to<Device>(encoder)](const Batch& b) {
+    const tmor::NoGrad guard;
+    const auto f = net(moved<Device>(b.x), Context{}, moved<Device>(b.present));
+    return tmor::models::SkeletonFeatures<>{tmor::to<Cpu>(f.tokens), tmor::to<Cpu>(f.pooled),
+                                            f.embed.defined() ? tmor::to<Cpu>(f.embed) : Tensor<>()};
+  };
 }
 
 /// `learn_windows` of device.hpp on `Device`.
@@ -206,7 +199,8 @@ template <class Device>
 tmor::train::LoopResult learn_windows(const WindowDetector<>& m, tmor::data::Loader<WindowBatch>& loader,
                                       Rng& rng, const Learning& o, const std::function<Json()>& validate) {
   return learn<Device>(
-      m, loader, rng, o, validate, [](const auto& net, const WindowBatch& b, const Context& ctx) {
+      m, loader, rng, o, [&](const auto&) { return validate(); }, [](const auto&) {},
+      [](const auto& net, const WindowBatch& b, const Context& ctx) {
         return tmor::loss::bce_with_logits(net(moved<Device>(b.input.x), moved<Device>(b.input.present), ctx),
                                            moved<Device>(b.y), moved<Device>(b.counted));
       });
@@ -217,7 +211,7 @@ template <class Device>
 tmor::train::LoopResult learn_captions(const CaptionTowers<>& m, tmor::data::Loader<CaptionedBatch>& loader,
                                        Rng& rng, const Learning& o) {
   return learn<Device>(
-      m, loader, rng, o, [] { return Json::object(); },
+      m, loader, rng, o, [](const auto&) { return Json::object(); }, [](const auto&) {},
       [&](const auto& net, const CaptionedBatch& b, const Context& ctx) {
         const tmor::models::TextBatch<Device> captions{moved<Device>(b.captions.ids),
                                                        moved<Device>(b.captions.last)};

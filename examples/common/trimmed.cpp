@@ -138,13 +138,15 @@ Json run_frozen(const ClipSet& set, const Pretrained& model, const ClipBenchmark
     how += z.protocol;
     scores = z.scores;
   } else {
-    const auto features = [&](const tmor::models::SkeletonEncoder<>& e, const auto& clips) {
-      return pooled_features(encoder_on(o.common.device, e), clips, in, classes);
+    const auto features = [&](const Encode& encode, const auto& clips) {
+      return pooled_features(encode, clips, in, classes);
     };
     Rng rng(seed);
     const tmor::models::SkeletonEncoder<> untrained(rng, model.encoder.config());
-    const auto train = features(model.encoder, sides.train), test = features(model.encoder, sides.test),
-               train0 = features(untrained, sides.train), test0 = features(untrained, sides.test);
+    const auto trained = encoder_on(o.common.device, model.encoder),
+               fresh = encoder_on(o.common.device, untrained);
+    const auto train = features(trained, sides.train), test = features(trained, sides.test),
+               train0 = features(fresh, sides.train), test0 = features(fresh, sides.test);
     const tmor::eval::Features train_xyz{coordinate_features(sides.train), train.y, classes},
         test_xyz{coordinate_features(sides.test), test.y, classes};
     if (o.mode == "linear") {
