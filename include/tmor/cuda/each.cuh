@@ -3,6 +3,7 @@
 /// The simplest kernel: a body called for every index below n. And `Nest`, what a loop over strided,
 /// broadcast operands (core/loop_plan.hpp) looks like inside a kernel.
 
+#include "tmor/core/each.hpp"
 #include "tmor/core/loop_plan.hpp"
 #include "tmor/cuda/device.hpp"
 #include "tmor/cuda/launch.cuh"
@@ -53,20 +54,17 @@ template <int K> struct Nest {
   /// at[o] += offset of element `i` in operand o.
   TMOR_HD void add_offsets(Index i, Index* at) const {
     for (int d = rank - 1; d >= 0; --d) {
-      Index rest, digit;
-      if (narrow) {
-        const auto n = static_cast<std::uint32_t>(i), s = static_cast<std::uint32_t>(size[d]);
-        rest = n / s;
-        digit = n - static_cast<std::uint32_t>(rest) * s;
-      } else {
-        rest = i / size[d];
-        digit = i - rest * size[d];
-      }
+      const Index digit = take_digit(i, size[d], narrow);
       for (int o = 0; o < K; ++o) at[o] += digit * stride[o][d];
-      i = rest;
     }
   }
 };
 
 }  // namespace cuda
+
+/// See core/each.hpp.
+template <class Body> void run_each(Cuda, const char* name, Index n, const Body& body) {
+  cuda::for_each(name, n, body);
+}
+
 TMOR_END

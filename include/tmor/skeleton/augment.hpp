@@ -4,6 +4,7 @@
 /// missing and zero. Random ones take their numbers from the given Rng only.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <span>
 
@@ -49,22 +50,31 @@ inline void rotate_(SkeletonSequence& s, double radians) {
   });
 }
 
+namespace detail {
+
+/// Rz Ry Rx in rows, right-handed, radians.
+inline std::array<double, 9> rotation(double about_x, double about_y, double about_z) {
+  const double cx = std::cos(about_x), sx = std::sin(about_x), cy = std::cos(about_y), sy = std::sin(about_y),
+               cz = std::cos(about_z), sz = std::sin(about_z);
+  return {cz * cy,
+          cz * sy * sx - sz * cx,
+          cz * sy * cx + sz * sx,  //
+          sz * cy,
+          sz * sy * sx + cz * cx,
+          sz * sy * cx - cz * sx,  //
+          -sy,
+          cy * sx,
+          cy * cx};
+}
+
+}  // namespace detail
+
 /// 3-D: Rz Ry Rx p, right-handed, in radians. Throws Error for 2-D input.
 inline void rotate_(SkeletonSequence& s, double about_x, double about_y, double about_z) {
   detail::check_3d(s, "rotate_");
-  const double cx = std::cos(about_x), sx = std::sin(about_x), cy = std::cos(about_y), sy = std::sin(about_y),
-               cz = std::cos(about_z), sz = std::sin(about_z);
-  const double r[9] = {cz * cy,
-                       cz * sy * sx - sz * cx,
-                       cz * sy * cx + sz * sx,  //
-                       sz * cy,
-                       sz * sy * sx + cz * cx,
-                       sz * sy * cx - cz * sx,  //
-                       -sy,
-                       cy * sx,
-                       cy * cx};
+  const auto r = detail::rotation(about_x, about_y, about_z);
   float a[9];
-  std::transform(r, r + 9, a, [](double x) { return static_cast<float>(x); });
+  std::transform(r.begin(), r.end(), a, [](double x) { return static_cast<float>(x); });
   transform_(s, a);
 }
 
@@ -179,27 +189,42 @@ struct Augmentation {
   double frame_drop = 0.0;  ///< probability a frame
 };
 
+namespace detail {
+
+/// What `augment_` does to a clip as a whole, drawn.
+struct DrawnMove {
+  bool mirror = false;
+  double turn[3] = {};  ///< about each axis; 2-D: the first
+  float scale = 1, shear[6] = {}, shift[3] = {};
+};
+
+inline DrawnMove draw_move(const Augmentation& a, Index channels, Rng& rng) {
+  check_probability(a.mirror, "augment_: mirror");
+  const auto within = [&](double most) { return static_cast<float>(rng.uniform(-most, most)); };
+  DrawnMove m;
+  m.mirror = a.mirror > 0 && rng.bernoulli(a.mirror);
+  if (a.rotate > 0)
+    for (Index i = 0; i < (channels == 3 ? 3 : 1); ++i) m.turn[i] = rng.uniform(-a.rotate, a.rotate);
+  if (a.scale > 0) m.scale = 1 + within(a.scale);
+  if (a.shear > 0)
+    for (float& x : m.shear) x = within(a.shear);
+  if (a.shift > 0)
+    for (float& x : m.shift) x = within(a.shift);
+  return m;
+}
+
+}  // namespace detail
+
 /// Mirror, rotation, scale, shear, shift, noise, joint and frame drop, in this order, each drawn once a clip.
 inline void augment_(SkeletonSequence& s, const Augmentation& a, Rng& rng) {
-  detail::check_probability(a.mirror, "augment_: mirror");
-  const auto within = [&](double most) { return static_cast<float>(rng.uniform(-most, most)); };
-  if (a.mirror > 0 && rng.bernoulli(a.mirror)) mirror_(s);
-  if (a.rotate > 0 && s.channels == 2) rotate_(s, rng.uniform(-a.rotate, a.rotate));
-  if (a.rotate > 0 && s.channels == 3) {
-    const double x = rng.uniform(-a.rotate, a.rotate), y = rng.uniform(-a.rotate, a.rotate);
-    rotate_(s, x, y, rng.uniform(-a.rotate, a.rotate));
-  }
-  if (a.scale > 0) scale_(s, 1 + within(a.scale));
+  const detail::DrawnMove m = detail::draw_move(a, s.channels, rng);
+  if (m.mirror) mirror_(s);
+  if (a.rotate > 0 && s.channels == 2) rotate_(s, m.turn[0]);
+  if (a.rotate > 0 && s.channels == 3) rotate_(s, m.turn[0], m.turn[1], m.turn[2]);
+  if (a.scale > 0) scale_(s, m.scale);
   const std::size_t n = static_cast<std::size_t>(s.channels);
-  float off[6], shift[3];
-  if (a.shear > 0) {
-    for (float& x : off) x = within(a.shear);
-    shear_(s, std::span<const float>(off, n * (n - 1)));
-  }
-  if (a.shift > 0) {
-    for (float& x : shift) x = within(a.shift);
-    translate_(s, std::span<const float>(shift, n));
-  }
+  if (a.shear > 0) shear_(s, std::span<const float>(m.shear, n * (n - 1)));
+  if (a.shift > 0) translate_(s, std::span<const float>(m.shift, n));
   if (a.noise > 0) add_noise_(s, a.noise, rng);
   if (a.joint_drop > 0) drop_joints_(s, a.joint_drop, rng);
   if (a.frame_drop > 0) drop_frames_(s, a.frame_drop, rng);

@@ -36,8 +36,8 @@ using JointRules = std::vector<JointRule>;
 namespace detail {
 
 struct NamedTerm {
-  std::string_view joint;
-  float weight;
+  std::string_view joint = {};
+  float weight = 0;  // nvcc wants them set, in a constant
 };
 struct NamedRule {
   std::string_view target;

@@ -130,13 +130,16 @@ struct FrameRange {
   Index start = 0, length = 0;
 };
 
-/// A random stretch of `low` to `high` of the sequence (fractions, 0 < low <= high <= 1).
-inline FrameRange random_range(const SkeletonSequence& s, double low, double high, Rng& rng) {
+/// A random stretch of `low` to `high` of so many frames (fractions, 0 < low <= high <= 1).
+inline FrameRange random_range(Index frames, double low, double high, Rng& rng) {
   TMOR_CHECK(low > 0 && low <= high && high <= 1, "random_range: fractions ", low, " to ", high,
              ", want 0 < low <= high <= 1");
-  const double wanted = static_cast<double>(s.frames) * rng.uniform(low, high);
-  const Index length = std::clamp<Index>(std::lround(wanted), 1, s.frames);
-  return {rng.uniform_int(s.frames - length + 1), length};
+  const double wanted = static_cast<double>(frames) * rng.uniform(low, high);
+  const Index length = std::clamp<Index>(std::lround(wanted), 1, frames);
+  return {rng.uniform_int(frames - length + 1), length};
+}
+inline FrameRange random_range(const SkeletonSequence& s, double low, double high, Rng& rng) {
+  return random_range(s.frames, low, high, rng);
 }
 
 /// Such a stretch resampled to `count` frames: crop and speed change in one (CTR-GCN's `p_interval`).
