@@ -3,6 +3,7 @@
 #include <set>
 #include <thread>
 
+#include "support/drawn_videos.hpp"
 #include "tmor/data/synth.hpp"
 #include "tmor/skeleton/transforms.hpp"
 
@@ -54,6 +55,13 @@ TEST_CASE("a sample holds what the options ask for") {
     CHECK(t.action == t.segments[0].action);
     CHECK(t.action == set.label(i).action);
   }
+}
+
+TEST_CASE("videos drawn pixel by pixel are those drawn object by object") {
+  test::check_drawn_videos<Cpu>();
+  const SynthSet set({}, 1, 1);
+  CHECK_THROWS_AS(synth::draw_on<Cpu>(set.pictures(0), Shape{7, 64, 64, 3}), ShapeError);
+  CHECK_THROWS_AS(synth::draw_on<Cpu>(set.pictures(0), Shape{8, 64, 64}), ShapeError);
 }
 
 TEST_CASE("a sample is a function of options, seed and number") {

@@ -22,19 +22,19 @@ inline constexpr float kTau = 6.2831853f;
 
 struct Vec3 {
   float x = 0, y = 0, z = 0;
-  friend Vec3 operator+(Vec3 a, Vec3 b) { return {a.x + b.x, a.y + b.y, a.z + b.z}; }
-  friend Vec3 operator-(Vec3 a, Vec3 b) { return {a.x - b.x, a.y - b.y, a.z - b.z}; }
-  friend Vec3 operator*(float s, Vec3 a) { return {s * a.x, s * a.y, s * a.z}; }
+  TMOR_HD friend Vec3 operator+(Vec3 a, Vec3 b) { return {a.x + b.x, a.y + b.y, a.z + b.z}; }
+  TMOR_HD friend Vec3 operator-(Vec3 a, Vec3 b) { return {a.x - b.x, a.y - b.y, a.z - b.z}; }
+  TMOR_HD friend Vec3 operator*(float s, Vec3 a) { return {s * a.x, s * a.y, s * a.z}; }
 };
 
-inline float dot(Vec3 a, Vec3 b) { return a.x * b.x + a.y * b.y + a.z * b.z; }
+TMOR_HD inline float dot(Vec3 a, Vec3 b) { return a.x * b.x + a.y * b.y + a.z * b.z; }
 inline Vec3 cross(Vec3 a, Vec3 b) {
   return {a.y * b.z - a.z * b.y, a.z * b.x - a.x * b.z, a.x * b.y - a.y * b.x};
 }
-inline float length(Vec3 a) { return std::sqrt(dot(a, a)); }
-inline Vec3 unit(Vec3 a) { return (1 / std::max(length(a), 1e-9f)) * a; }
-inline Vec3 between(Vec3 a, Vec3 b, float w) { return a + w * (b - a); }
-inline float between(float a, float b, float w) { return a + w * (b - a); }
+TMOR_HD inline float length(Vec3 a) { return std::sqrt(dot(a, a)); }
+TMOR_HD inline Vec3 unit(Vec3 a) { return (1 / std::max(length(a), 1e-9f)) * a; }
+TMOR_HD inline Vec3 between(Vec3 a, Vec3 b, float w) { return a + w * (b - a); }
+TMOR_HD inline float between(float a, float b, float w) { return a + w * (b - a); }
 /// 0 up to x = 0, 1 from x = 1 on, smooth in between.
 inline float ease(float x) {
   const float c = x < 0 ? 0 : x > 1 ? 1 : x;
@@ -45,7 +45,7 @@ inline float ease(float x) {
 struct Axes {
   Vec3 x{1, 0, 0}, y{0, 1, 0}, z{0, 0, 1};
 
-  Vec3 operator*(Vec3 p) const { return p.x * x + p.y * y + p.z * z; }
+  TMOR_HD Vec3 operator*(Vec3 p) const { return p.x * x + p.y * y + p.z * z; }
 
   /// Turned to the left about the vertical, then leaned to the left, then bent forward; radians.
   Axes turned(float left, float lean, float forward) const {

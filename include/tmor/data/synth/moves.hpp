@@ -45,7 +45,7 @@ inline void foot_to(Pose& p, int side, Vec3 ankle, float w, float knee = 0) {
 
 /// Up during [0, rise], held, down during the last `fall`.
 inline float hold(float r, float rise, float fall) { return ease(r / rise) * ease((1 - r) / fall); }
-inline float fraction(float r) { return r - std::floor(r); }
+TMOR_HD inline float fraction(float r) { return r - std::floor(r); }
 inline float wave(float r) { return std::sin(kTau * r); }
 
 /// One step cycle of a foot: forward place in [-1, 1] and lift in [0, 1] at phase r; on the floor while it

@@ -5,11 +5,12 @@
 #include <algorithm>
 #include <vector>
 
-#include "tmor/data/synth/raster.hpp"
+#include "tmor/data/synth/picture.hpp"
 
 TMOR_BEGIN
 namespace data::synth {
 
+/// What the pictures of a clip show.
 class Scene {
  public:
   Scene(const Script& script, const View& view, Index width, Index height, Rng rng)
@@ -17,31 +18,32 @@ class Scene {
         view_(&view),
         width_(width),
         height_(height),
-        margin_(static_cast<Index>(std::ceil(view.camera.shake)) + 1),
-        room_(width + 2 * margin_, height + 2 * margin_),
-        grain_(rng.bits()) {
+        margin_(static_cast<Index>(std::ceil(view.camera.shake)) + 1) {
+    film_.grain = rng.bits();
     draw_clothes(rng);
     draw_room(rng);
-    for (std::size_t i = 0; i < view.occluders.size(); ++i) cover_.push_back(draw_colour(rng, .15, .7));
+    for (std::size_t i = 0; i < view.occluders.size(); ++i)
+      covers_.emplace_back(view.occluders[i], draw_colour(rng, .15, .7), width, height);
   }
 
-  /// The picture at t seconds, when the body's joints are at `j`.
-  io::Pixels render(const Joints& j, float t) const {
+  /// What is drawn at t seconds, when the body's joints are at `j`.
+  Picture picture(const Joints& j, float t) const {
     float dx, dy;
     view_->camera.displacement(t, dx, dy);
-    Canvas canvas(width_, height_);
-    const Index sx = margin_ - std::lround(dx), sy = margin_ - std::lround(dy);
-    for (Index y = 0; y < height_; ++y)
-      for (Index x = 0; x < width_; ++x) canvas.at(y, x) = room_.at(y + sy, x + sx);
-    draw_shadow(canvas, j, dx, dy);
+    Picture p{room_, std::lround(dx), std::lround(dy), shadow(j, dx, dy), {}, covers_, film_};
+    p.film.frame = static_cast<std::uint64_t>(std::lround(t * 1000));
     std::vector<Capsule> parts = body(j);
     add_things(parts, j, t);
     std::sort(parts.begin(), parts.end(),
               [](const Capsule& a, const Capsule& b) { return a.a.z + a.b.z < b.a.z + b.b.z; });
-    for (const Capsule& part : parts) canvas.draw(part, view_->camera, dx, dy, light_);
-    for (std::size_t i = 0; i < cover_.size(); ++i) canvas.cover(view_->occluders[i], cover_[i]);
-    return develop(canvas, t);
+    for (const Capsule& part : parts)
+      p.strokes.emplace_back(part, view_->camera, dx, dy, light_, width_, height_);
+    return p;
   }
+
+  /// The room and its margin, once for all pictures of the clip on the CPU: draw(picture, room(), margin()).
+  Canvas room() const { return synth::draw_room(room_, width_, height_, margin_); }
+  Index margin() const { return margin_; }
 
  private:
   static Colour draw_colour(Rng& rng, double low, double high) {
@@ -61,46 +63,20 @@ class Scene {
     sleeves_ = rng.bernoulli(.5);
     shorts_ = rng.bernoulli(.3);
     light_ = unit({detail::draw(rng, -.8, .8), detail::draw(rng, .3, 1), detail::draw(rng, .3, 1)});
-    gain_ = detail::draw(rng, .75, 1.15);
-    noise_ = detail::draw(rng, 0, .05);
+    film_.gain = detail::draw(rng, .75, 1.15);
+    film_.noise = detail::draw(rng, 0, .05);
   }
 
-  /// Wall and floor, once a clip, with room to shake.
   void draw_room(Rng& rng) {
-    const Colour low = draw_colour(rng, .35, .85), high = between(low, draw_colour(rng, .4, .95), .5f);
-    const Colour ground = draw_colour(rng, .25, .7);
-    const float tile = detail::draw(rng, .4, 1),
-                contrast = rng.bernoulli(.6) ? detail::draw(rng, .1, .35) : 0.f;
-    const Index pattern = rng.uniform_int(4);
-    const float period = detail::draw(rng, .3, .9), strength = detail::draw(rng, .05, .2);
-    const float wall = -detail::draw(rng, 1.2, 3);  // metres behind the middle
     const Camera& c = view_->camera;
-    for (Index y = 0; y < room_.height(); ++y)
-      for (Index x = 0; x < room_.width(); ++x) {
-        const float px = (static_cast<float>(x - margin_) + .5f - c.cx) / c.focal;
-        const float py = (c.cy - static_cast<float>(y - margin_) - .5f) / c.focal;
-        const Vec3 ray = c.axes * Vec3{px, py, -1};
-        // Where the ray meets the wall, square to the camera's way over the floor, or the floor before it.
-        const Vec3 away = unit({c.axes.z.x, 0, c.axes.z.z});
-        const float down = ray.y < -1e-4f ? c.at.y / -ray.y : 1e6f;
-        const float start = dot(c.at, away), toward = dot(ray, away);
-        const float back = toward < -1e-4f ? (wall - start) / toward : 1e6f;
-        if (down < back) {
-          const Vec3 p = c.at + down * ray;
-          const bool odd =
-              (static_cast<int>(std::floor(p.x / tile)) + static_cast<int>(std::floor(p.z / tile))) & 1;
-          room_.at(y, x) = (odd ? 1 - contrast : 1.f) * ground;
-        } else {
-          const Vec3 p = c.at + back * ray;
-          const float up = std::clamp(p.y / 2.5f, 0.f, 1.f), side = p.x * away.z - p.z * away.x;
-          float shade = 1;
-          if (pattern == 1) shade += strength * (detail::fraction(side / period) < .5f ? 1.f : -1.f);
-          if (pattern == 2) shade += strength * (detail::fraction(p.y / period) < .5f ? 1.f : -1.f);
-          if (pattern == 3)
-            shade += strength * std::sin(kTau * side / (3 * period)) * std::sin(kTau * p.y / (3 * period));
-          room_.at(y, x) = shade * between(low, high, up);
-        }
-      }
+    Room& r = room_;
+    r.eye = c.at, r.axes = c.axes, r.focal = c.focal, r.cx = c.cx, r.cy = c.cy;
+    r.low = draw_colour(rng, .35, .85), r.high = between(r.low, draw_colour(rng, .4, .95), .5f);
+    r.ground = draw_colour(rng, .25, .7);
+    r.tile = detail::draw(rng, .4, 1), r.contrast = rng.bernoulli(.6) ? detail::draw(rng, .1, .35) : 0.f;
+    r.pattern = rng.uniform_int(4);
+    r.period = detail::draw(rng, .3, .9), r.strength = detail::draw(rng, .05, .2);
+    r.wall = -detail::draw(rng, 1.2, 3);
   }
 
   Capsule part(Vec3 a, Vec3 b, float ra, float rb, Colour colour) const {
@@ -194,8 +170,8 @@ class Scene {
     }
   }
 
-  /// A soft dark patch of floor under the body.
-  void draw_shadow(Canvas& canvas, const Joints& j, float dx, float dy) const {
+  /// Under the body.
+  Shadow shadow(const Joints& j, float dx, float dy) const {
     const Camera& c = view_->camera;
     Vec3 low = j[0], high = j[0];
     for (const Joint k : {kAnkle, kFoot, kHip, kShoulder})
@@ -206,56 +182,26 @@ class Scene {
       }
     const Vec3 middle = between(low, high, .5f), half = between(low, high, .5f) - low + Vec3{.12f, 0, .12f};
     const Vec3 seen = c.to_camera(middle);
-    if (seen.z > -.3f) return;
-    float x0, y0;
-    c.project(seen, x0, y0);
-    x0 += dx, y0 += dy;
+    Shadow out;
+    if (seen.z > -.3f) return out;
+    c.project(seen, out.x, out.y);
+    out.x += dx, out.y += dy;
     const float scale = c.focal / -seen.z;
-    const float rx = std::max(1.f, scale * std::sqrt(half.x * half.x * c.axes.x.x * c.axes.x.x +
-                                                     half.z * half.z * c.axes.x.z * c.axes.x.z));
-    const float ry = std::max(1.f, scale * std::max(std::abs(c.axes.z.y), .12f) * std::max(half.x, half.z));
-    for (Index y = 0; y < height_; ++y) {
-      const float v = (static_cast<float>(y) + .5f - y0) / ry;
-      if (v * v >= 1) continue;
-      for (Index x = 0; x < width_; ++x) {
-        const float u = (static_cast<float>(x) + .5f - x0) / rx, d = u * u + v * v;
-        if (d < 1) canvas.at(y, x) = (1 - .45f * (1 - d)) * canvas.at(y, x);
-      }
-    }
-  }
-
-  io::Pixels develop(const Canvas& canvas, float t) const {
-    io::Pixels out = io::Pixels::black(height_, width_);
-    std::uint8_t* p = out.rgb.data();
-    const auto frame = static_cast<std::uint64_t>(std::lround(t * 1000));
-    PhiloxBlock block{};
-    const float gain = 255 * gain_, noise = 255 * noise_ * 0x1p-8f;
-    for (Index y = 0; y < height_; ++y)
-      for (Index x = 0; x < width_; ++x) {
-        const Index i = y * width_ + x;
-        // One block gives 16 bytes: grain of four pixels.
-        if (i % 4 == 0) block = philox(grain_, frame, static_cast<std::uint64_t>(i / 4));
-        const std::uint32_t w = block.word[i % 4];
-        const Colour& c = canvas.at(y, x);
-        const float rgb[3] = {c.x, c.y, c.z};
-        for (int k = 0; k < 3; ++k) {
-          const float grain = static_cast<float>(static_cast<int>(w >> (8 * k) & 0xFF) - 128) * noise;
-          *p++ = static_cast<std::uint8_t>(std::clamp(rgb[k] * gain + grain, 0.f, 255.f));
-        }
-      }
+    out.rx = std::max(1.f, scale * std::sqrt(half.x * half.x * c.axes.x.x * c.axes.x.x +
+                                             half.z * half.z * c.axes.x.z * c.axes.x.z));
+    out.ry = std::max(1.f, scale * std::max(std::abs(c.axes.z.y), .12f) * std::max(half.x, half.z));
     return out;
   }
 
   const Script* script_;
   const View* view_;
   Index width_, height_, margin_;
-  Canvas room_;
-  std::uint64_t grain_;
+  Room room_;
+  Film film_{};
   Colour skin_, hair_, shirt_, trousers_, shoes_, thing_, seat_;
   bool sleeves_ = false, shorts_ = false;
   Vec3 light_;
-  float gain_ = 1, noise_ = 0;
-  std::vector<Colour> cover_;
+  std::vector<Cover> covers_;
 };
 
 }  // namespace data::synth

@@ -63,12 +63,28 @@ class SynthSet {
   /// Sample i. @throws Error for an i out of range.
   Triplet operator()(Index i) const;
   Label label(Index i) const;
+  /// What the frames of sample i's video show, for `draw_on`.
+  std::vector<Picture> pictures(Index i) const;
   /// The script behind sample i.
   Script script(Index i) const {
     return make_script({o_.split, seconds(), most_actions()}, sample_rng(i).fork(1));
   }
 
  private:
+  /// What happens in sample i, and where it is seen from.
+  struct Shot {
+    Script script;
+    std::vector<Joints> motion;
+    View view;
+  };
+  Shot shot(Index i) const;
+  Scene scene(const Shot& s, Index i) const {
+    return Scene(s.script, s.view, o_.width, o_.height, sample_rng(i).fork(4));
+  }
+  Picture picture(const Shot& s, const Scene& scene, Index k) const {
+    const Index t = shown_frame(k, o_.video_frames, o_.frames);
+    return scene.picture(s.motion[static_cast<std::size_t>(t)], static_cast<float>(t) / o_.fps);
+  }
   float seconds() const { return static_cast<float>(o_.frames) / o_.fps; }
   Index most_actions() const {
     return o_.most_actions > 0 ? o_.most_actions : is_detection(o_.split) ? 6 : 1;
@@ -111,29 +127,41 @@ inline Label SynthSet::label(Index i) const {
   return l;
 }
 
+inline SynthSet::Shot SynthSet::shot(Index i) const {
+  Shot s{script(i), std::vector<Joints>(static_cast<std::size_t>(o_.frames)), {}};
+  for (Index t = 0; t < o_.frames; ++t)
+    s.motion[static_cast<std::size_t>(t)] = joints_at(s.script, static_cast<float>(t) / o_.fps);
+  s.view = make_view(s.motion, {o_.width, o_.height, is_test(o_.split)}, sample_rng(i).fork(2));
+  return s;
+}
+
+inline std::vector<Picture> SynthSet::pictures(Index i) const {
+  const Shot s = shot(i);
+  const Scene scene = this->scene(s, i);
+  std::vector<Picture> out;
+  for (Index k = 0; k < o_.video_frames; ++k) out.push_back(picture(s, scene, k));
+  return out;
+}
+
 inline Triplet SynthSet::operator()(Index i) const {
   constexpr std::string_view names[] = {"train",  "bodies",          "actions",
                                         "combos", "detection_train", "detection_test"};
   const Rng rng = sample_rng(i);
-  const Script script = this->script(i);
-  std::vector<Joints> motion(static_cast<std::size_t>(o_.frames));
-  for (Index t = 0; t < o_.frames; ++t)
-    motion[static_cast<std::size_t>(t)] = joints_at(script, static_cast<float>(t) / o_.fps);
-  const View view = make_view(motion, {o_.width, o_.height, is_test(o_.split)}, rng.fork(2));
+  const Shot shot = this->shot(i);
+  const Script& script = shot.script;
 
   Triplet out;
   std::string number = std::to_string(i);
   number.insert(0, number.size() < 8 ? 8 - number.size() : 0, '0');
   out.id =
       tmor::detail::cat("synth", kVersion, "_", names[static_cast<int>(o_.split)], "_", seed_, "_", number);
-  out.skeleton = estimate(motion, view, script.body.height,
+  out.skeleton = estimate(shot.motion, shot.view, script.body.height,
                           {layout_, o_.channels, o_.fps, o_.width, o_.height, o_.noise}, rng.fork(3));
   if (o_.video_frames > 0) {
-    const Scene scene(script, view, o_.width, o_.height, rng.fork(4));
-    for (Index k = 0; k < o_.video_frames; ++k) {
-      const Index t = shown_frame(k, o_.video_frames, o_.frames);
-      out.video.push_back(scene.render(motion[static_cast<std::size_t>(t)], static_cast<float>(t) / o_.fps));
-    }
+    const Scene scene = this->scene(shot, i);
+    const Canvas room = scene.room();
+    for (Index k = 0; k < o_.video_frames; ++k)
+      out.video.push_back(draw(picture(shot, scene, k), room, scene.margin()));
   }
   Rng words = rng.fork(5);
   for (Index k = 0; k < o_.captions; ++k) out.texts.push_back(caption(script, words));
@@ -143,6 +171,16 @@ inline Triplet SynthSet::operator()(Index i) const {
   }
   if (script.events.size() == 1) out.action = out.segments[0].action;
   return out;
+}
+
+/// The videos of samples, drawn on a device, as towers read them: (N, F, height, width, 3) in [-1, 1].
+template <class Device>
+Tensor<float, Device> draw_videos(const SynthSet& set, std::span<const Index> samples) {
+  std::vector<Picture> pictures;
+  for (const Index i : samples)
+    for (Picture& p : set.pictures(i)) pictures.push_back(std::move(p));
+  const SynthOptions& o = set.options();
+  return draw_on<Device>(pictures, {std::ssize(samples), o.video_frames, o.height, o.width, 3});
 }
 
 /// One sample; the same as SynthSet(options, seed, number + 1)(number).
