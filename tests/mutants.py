@@ -2,7 +2,7 @@
 """Do the checks notice faults in the CUDA kernels? mutants.py [--build FOLDER] [--mode forward,reverse,...]
 
 Each mutant is one small fault (a barrier dropped, a bound off by one, a wrong index, a missing event) in a copy of the
-kernels and headers of include/tmor/cuda and of the two streams of tests/cuda. The copy holds all of them behind
+kernels and headers of include/tmor/cuda, of the bodies in other folders that a GPU runs, and of the two streams of tests/cuda. The copy holds all of them behind
 `mutant(k)`, so that it is compiled once, for the emulated device; the program of tests/cuda, which compares every family
 of operations with the CPU, then runs with each in turn. A mutant is caught when the program fails in one of the modes: by wrong numbers or an error
 of the emulated device, with the threads of a block in one of the orders, or with deferred streams; or, in mode tsan, by the
@@ -21,6 +21,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CUDA = ROOT / "include/tmor/cuda"
 TESTS = ROOT / "tests/cuda"
+BODIES = [ROOT / "include/tmor" / name for name in ("skeleton/clip_change.hpp", "data/synth/picture.hpp")]
 
 # (what is wrong, file, text with the place in <<...>>, what stands there instead, families that run it).
 # An empty replacement drops a statement, which then ends in ';' inside the marks.
@@ -102,6 +103,15 @@ MUTANTS = [
     ("the same word for all four", "random.cuh", "u = uniform_from_bits(block.word[<<k>>]);", "0", "dropout"),
     ("first element of a tensor in its neighbour", "update.cuh", "(<<first[middle] <= e>> ? low : high)", "first[middle] < e", "optim"),
     ("position not counted from the tensor's first", "update.cuh", "const Index i = <<e - first[low]>>;", "e", "optim"),
+    # Changes of skeletons, pictures
+    ("left and right not exchanged", "clip_change.hpp", "t, <<change.mirror ? partner[v] : v>>, p);", "v", "change_clips"),
+    ("start of a stretch forgotten", "clip_change.hpp", "i += <<change.stretch.length > 0 ? change.stretch.start : 0>>;", "Index{0}", "change_clips"),
+    ("a joint known in both frames taken from one", "clip_change.hpp", "if (<<both && w > 0>>) p[c] =", "false", "change_clips_3d"),
+    ("every person is the first one", "clip_change.hpp", "(rest * persons + <<m>>) * from", "m * 0", "change_clips"),
+    ("the nearest capsule left out", "picture.hpp", "i < <<p.last_stroke>>; ++i)", "p.last_stroke - 1", "draw"),
+    ("the room does not shake", "picture.hpp", "p.room.at(<<y - p.shift_y>>, x", "y", "draw"),
+    ("capsules of the first picture in all", "picture.hpp", "for (Index i = <<p.stroke>>; i", "Index{0}", "draw"),
+    ("grain of a neighbour", "picture.hpp", "p.film.words(i / 4).word[<<i % 4>>]", "(i + 1) % 4", "draw"),
     # Streams
     ("second stream does not wait for its inputs", "streams.cuh", "<<side.order(main, side.inputs, side.stream);>>", "", "streams"),
     ("first stream does not wait for the second", "streams.cuh", "<<side.order(side.stream, side.part, main);>>", "", "streams"),
@@ -152,7 +162,7 @@ def plant(folder):
     (folder / "mutant.hpp").write_text(SWITCH)
     numbered = list(enumerate(MUTANTS, 1))
     copied = set()
-    for source in [*sorted(CUDA.glob("*.[ch]*")), *sorted(TESTS.iterdir())]:
+    for source in [*sorted(CUDA.glob("*.[ch]*")), *BODIES, *sorted(TESTS.iterdir())]:
         copy = folder / source.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(planted(source.name, source.read_text(), [(k, m) for k, m in numbered if m[1] == source.name]))

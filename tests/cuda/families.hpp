@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "clips.hpp"
 #include "tmor/ops/device.hpp"
 #include "tmor/tmor.hpp"
 
@@ -178,6 +179,13 @@ template <class D> class Families {
       for (std::size_t i = 0; i < 40; ++i) out = out + sum(params[i].tensor.detach());
       return out;
     });
+    const auto changed = [](const In& x) {  // which has no gradient of its own
+      return ChangedClips<D>::run(x[0].detach()) * (1 + mean(x[0]));
+    };
+    add("change_clips", {{3, 2, 9, 13, 2}}, changed);
+    add("change_clips_3d", {{3, 2, 9, 13, 3}}, changed);
+    add(
+        "draw", {{5}}, [](const In& x) { return DrawnVideos<D>::run() * (1 + mean(x[0])); }, 1.05 * 2 / 255);
     add("streams", {{37}, {37}},
         [](const In& x) { return x[0] * x[1] + TwoStreams<D>::run(x[0].detach() + 1, x[1].detach() - 1); });
     add("conv2d_library", {{2, 9, 8, 6}, {3, 3, 3, 8}}, [](const In& x) {

@@ -1,4 +1,5 @@
 // Kernels of every family, as nvcc compiles them through the operations that launch them.
+#include "clips.cuh"
 #include "families.hpp"
 #include "graph.cuh"
 #include "streams.cuh"
