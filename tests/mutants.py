@@ -36,6 +36,7 @@ MUTANTS = [
     ("last part of a long product left out", "gemm.cuh", "for (Index p = 0; p < <<s.parts>>; ++p) v += parts", "s.parts - 1", "matmul_long"),
     ("parts of a long product overlap", "gemm.cuh", "for (Index k0 = <<part * s.part>>; k0 < end", "part * (s.part - 1)", "matmul_long"),
     ("wrong batch of a strided matrix", "gemm.cuh", "return p[<<at[0]>> + i * row + j * column];", "Index{0}", "matmul"),
+    ("earlier blocks' part of a sum left out", "gemm.cuh", "c = beta == 0 ? v : <<v + beta * static_cast<compute_t<T>>(c)>>;", "v", "info_nce_bf16"),
     # Reductions and norms
     ("shuffles of half a warp", "block.cuh", "for (int mask = <<16>>; mask > 0; mask /= 2) v = combine", "8", "reduce_rows norm"),
     ("barrier before the warps' results are read", "block.cuh", "= v;\n  <<__syncthreads();>>\n  v = of_warp[0];", "", "reduce_rows norm"),
@@ -95,12 +96,15 @@ MUTANTS = [
     ("first window of a pixel off by one", "pool.cuh", "? at * a.out / a.in - 1 : <<(at + a.pad - a.kernel) / a.stride>>;", "(at + a.pad - a.kernel) / a.stride + 2", "pool_overlap"),
     ("windows' gradients replace each other", "pool.cuh", "<<sum += dy[out] * (T(1) / static_cast<T>(s.divisor(i, j)));>>", "sum = dy[out] * (T(1) / static_cast<T>(s.divisor(i, j)));", "pool_overlap"),
     # Positions, orders, random numbers, steps
-    ("first row of a target not added", "index.cuh", "for (Index j = <<start[g]>>; j < start[g + 1]", "start[g] + 1", "index"),
-    ("gathered from the wrong row", "index.cuh", "y[e] = x[(<<e / inner / k>> * n + ids[e])", "e / inner / n", "index gather"),
+    ("first row of a target not added", "index.cuh", "for (Index j = <<at>>; j >= 0; j = next[j])", "next[at]", "index"),
+    ("equal positions are looked for not far enough", "index.cuh", "for (i = j + 1; <<i < k>> && ids[i] != ids[j];) ++i;", "i + 2 < k", "index"),
+    ("first row of a group overlooked", "index.cuh", "for (Index j = n - 1; <<j >= 0>>; --j)", "j > 0", "info_nce_bf16"),
+    ("gathered from the wrong row", "index.cuh", "x[(<<e / inner / k>> * n + ids[e])", "e / inner / n", "index gather"),
     ("largest found again and again", "index.cuh", "if ((j == 0 || <<last.before(v, order)>>)", "true", "rank"),
     ("every thread writes the place found", "index.cuh", "if (<<threadIdx.x == 0>>) out[row * k + j] = last.at;", "true", "rank"),
     ("random numbers beyond the end", "random.cuh", "if (<<i >= n>>) return;", "false", "dropout"),
     ("the same word for all four", "random.cuh", "u = uniform_from_bits(block.word[<<k>>]);", "0", "dropout"),
+    ("draws of a graph start where the device's memory did", "random.cuh", "if (<<start>>) s = {start->seed", "false", "graph_draws"),
     ("first element of a tensor in its neighbour", "update.cuh", "(<<first[middle] <= e>> ? low : high)", "first[middle] < e", "optim"),
     ("position not counted from the tensor's first", "update.cuh", "const Index i = <<e - first[low]>>;", "e", "optim"),
     # Changes of skeletons, pictures

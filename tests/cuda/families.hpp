@@ -34,6 +34,10 @@ template <class D> struct TwoStreams {
 template <class D> struct Replayed {
   template <class F, class G> static void run(const F& f, const G&) { f(); }
   static void by_library() {}
+  /// f() three times, on a GPU twice by a graph that draws from `rng`.
+  template <class F> static void draw(const F& f, Rng&) {
+    for (int i = 0; i < 3; ++i) f();
+  }
 };
 
 template <class D> class Families {
@@ -143,6 +147,21 @@ template <class D> class Families {
       detail::forced_pair_rows() = 0;
       return y;
     });
+    // Factors of bf16: logits, and gradients over several blocks, are sums in float.
+    add(
+        "info_nce_bf16", {{33, 16}, {33, 16}, {}},
+        [](const In& x) {
+          std::vector<Index> groups;
+          for (Index i = 0; i < 33; ++i) groups.push_back(i % 7);
+          detail::forced_pair_rows() = 10;
+          const auto y = info_nce<float, D, bf16>(x[0], x[1], x[2], Tensor<Index, D>::from(groups));
+          detail::forced_pair_rows() = 0;
+          return y;
+        },
+        2e-2);
+    add(
+        "linear_float_weights", {{70, 50}, {40, 50}, {40}},
+        [half](const In& x) { return to<float>(linear(half(x[0]), x[1], x[2])) * 0.1; }, 2e-2);
     add("siglip", {{33, 16}, {33, 16}, {}, {}}, [](const In& x) {
       detail::forced_pair_rows() = 10;
       const auto y = siglip(x[0], x[1], x[2], x[3]);
@@ -202,6 +221,18 @@ template <class D> class Families {
       };
       Replayed<D>::run(f, [&] { part = {}; });  // whose memory the graph still needs
       return y * (mean(x[0]) + mean(x[1]) + mean(x[2]));
+    });
+    add("graph_draws", {{9, 4}}, [](const In& x) {
+      Rng rng(3);
+      const auto ids = Tensor<Index, D>::from({3, 1, 3, 8});
+      Tensor<float, D> y;
+      Replayed<D>::draw(
+          [&] {
+            const NoGrad off;
+            y = dropout(index_select(x[0], 0, ids), 0.5, rng);
+          },
+          rng);
+      return y * mean(x[0]) + uniform<float, D>(rng, {1});
     });
     return f;
   }

@@ -15,6 +15,12 @@ template <> struct Replayed<Cuda> {
     between();
     graph.replay();
   }
+  template <class F> static void draw(const F& f, Rng& rng) {
+    f();
+    const CudaGraph graph(f, rng);
+    graph.replay();
+    graph.replay();
+  }
   static void by_library() {
     if (detail::cudnn().missing.empty()) set_cuda_conv(CudaConv::library);
   }

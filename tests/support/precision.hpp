@@ -6,10 +6,12 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "tmor/autograd/backward.hpp"
+#include "tmor/losses/contrastive.hpp"
 #include "tmor/models/skeleton/encoder.hpp"
 #include "tmor/nn/twin.hpp"
 #include "tmor/ops/attention.hpp"
@@ -137,6 +139,115 @@ template <class T, class D> void check_operations() {
   check_largest<T, D>(
       "max_pool_time", {{2, 8, 3, 4}, {2, 4, 3, 4}},
       [](const auto& x) { return max_pool_time(x[0], {.kernel = 3, .stride = 2, .pad = 1}); }, 0, 1);
+}
+
+/// Weights in float beside activations of `T`: their gradients are float's, of sums that nobody rounded.
+template <class T, class D> void check_weight_gradients() {
+  Rng rng(7);
+  const auto x = to<T>(normal<float, D>(rng, {3, 30, 20})), dy = to<T>(normal<float, D>(rng, {3, 30, 9}));
+  const auto w = normal<float, D>(rng, {9, 20}), b = normal<float, D>(rng, {9});
+  const auto grads = [&](const auto& in, const auto& from_above, bool rounded) {
+    const auto p = (rounded ? to<float>(to<T>(w)) : w).detach().requires_grad_(),
+               q = (rounded ? to<float>(to<T>(b)) : b).detach().requires_grad_();
+    const auto y = linear(in, p, q);
+    backward(y, from_above);
+    return std::vector{to<float>(y).to_vector(), p.grad().to_vector(), q.grad().to_vector()};
+  };
+  const auto got = grads(x, dy, false), want = grads(to<float>(x), to<float>(dy), true),
+             size = grads(abs(to<float>(x)), abs(to<float>(dy)), true);
+  for (std::size_t k = 0; k < 3; ++k) {
+    CAPTURE(k);
+    bool finer = false;
+    for (std::size_t i = 0; i < want[k].size(); ++i) {
+      const double error = std::fabs(static_cast<double>(got[k][i]) - static_cast<double>(want[k][i]));
+      // The result is rounded once; a gradient is float's sum of 90 products.
+      if (k == 0) {
+        REQUIRE(error <= kRounding<T> * std::fabs(static_cast<double>(want[k][i])) + 1e-5);
+      } else {
+        REQUIRE(error <= 90 * 0x1p-24 * static_cast<double>(size[k][i]));
+      }
+      finer |= got[k][i] != static_cast<float>(T(got[k][i]));
+    }
+    CHECK(finer == (k > 0));
+  }
+}
+
+/// Contrast of float embeddings with factors of `T`, against the same with factors of float of what they are
+/// rounded to: logits differ by float's rounding alone, and gradients by that of the slopes, which are
+/// rounded to `T` once where the device multiplies in it. Slopes n dS of size s are wrong by u s + u0, u0
+/// where f16 ends; they are seen in the gradient of columns that b has besides, those of the identity, where
+/// a has zeros.
+template <class T, class D, class Loss> void check_contrast(const char* name, Index n, const Loss& loss) {
+  CAPTURE(name);
+  constexpr Index dim = 24;
+  constexpr double u0 = std::is_same_v<T, f16> ? 0x1p-25 : 0;
+  Rng rng(9);
+  const auto a = to<float>(to<T>(l2_normalize(normal<float, D>(rng, {n, dim})))),
+             b = to<float>(to<T>(l2_normalize(normal<float, D>(rng, {n, dim}))));
+  const float log_scale = 2.5f;
+  const auto results = [&]<class Factor>(Factor, Tensor<float, D> x, Tensor<float, D> z) {
+    x = x.detach().requires_grad_();
+    z = z.detach().requires_grad_();
+    const auto s = Tensor<float, D>::scalar(log_scale).requires_grad_();
+    const auto y = loss(Factor(), x, z, s);
+    backward(y);
+    return std::vector{y.detach(), x.grad(), z.grad(), s.grad()};
+  };
+  const auto got = results(T(), a, b), want = results(float(), a, b);
+  std::vector<float> identity(static_cast<std::size_t>(n * n));
+  for (Index i = 0; i < n; ++i) identity[static_cast<std::size_t>(i * n + i)] = 1;
+  const auto ds = abs(narrow(results(float(), concat({a, Tensor<float, D>::zeros({n, n})}, 1),
+                                     concat({b, Tensor<float, D>::from(identity, {n, n})}, 1))[1],
+                             1, dim, n)) *
+                      kRounding<T> +
+                  u0 * std::exp(static_cast<double>(log_scale)) / static_cast<double>(n);
+  const auto da = matmul(ds, abs(b)), db = matmul(transpose(ds, 0, 1), abs(a));
+  const std::vector bounds{Tensor<float, D>::scalar(0), da, db, sum(abs(a) * da)};
+  for (std::size_t k = 0; k < 4; ++k) {
+    CAPTURE(k);
+    const auto x = got[k].to_vector(), y = want[k].to_vector(), most = bounds[k].to_vector();
+    double rounded = 0, largest = 0;
+    for (const float v : y) largest = std::fmax(largest, std::fabs(static_cast<double>(v)));
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      const double error = std::fabs(static_cast<double>(x[i]) - static_cast<double>(y[i]));
+      REQUIRE(error <= static_cast<double>(most[i]) + 2e-6 * std::fmax(1.0, largest));
+      rounded = std::fmax(rounded, error);
+    }
+    if (k == 1 || k == 2) CHECK((rounded > 1e-2 * kRounding<T> * largest) == !D::host_memory);
+  }
+}
+
+/// InfoNCE and SigLIP of all kinds of pairs, in one block and in several.
+template <class T, class D> void check_contrasts() {
+  constexpr Index n = 37;
+  std::vector<Index> groups, kinds;
+  const auto hidden = std::make_unique<bool[]>(n * n);
+  for (Index i = 0; i < n; ++i) {
+    groups.push_back(i * i % 11);
+    kinds.push_back(i % 4 - 1);
+    for (Index j = 0; j < n; ++j) hidden[static_cast<std::size_t>(i * n + j)] = (i + 2 * j) % 5 == 0;
+  }
+  const auto ids = Tensor<Index, D>::from(groups), kind = Tensor<Index, D>::from(kinds);
+  const auto ignore = Tensor<bool, D>::from_pointer(hidden.get(), {n, n});
+  for (const Index rows : {0, 10}) {
+    CAPTURE(rows);
+    const tmor::detail::Restore<Index> forced(tmor::detail::forced_pair_rows(), rows);
+    const auto nce = [&](const char* name, auto... pairs) {
+      check_contrast<T, D>(name, n, [&]<class F>(F, const auto& a, const auto& b, const auto& s) {
+        return info_nce<float, D, F>(a, b, s, pairs...);
+      });
+    };
+    nce("info_nce");
+    nce("info_nce of groups", ids);
+    nce("info_nce, some ignored", ids, ignore);
+    nce("info_nce of kinds", ids, Tensor<bool, D>(), kind);
+    check_contrast<T, D>("siglip", n, [&]<class F>(F, const auto& a, const auto& b, const auto& s) {
+      return siglip<float, D, F>(a, b, s, Tensor<float, D>::scalar(-2), ids, ignore, kind);
+    });
+    check_contrast<T, D>("loss::info_nce", n, [&]<class F>(F, const auto& a, const auto& b, const auto& s) {
+      return info_nce<float, D, F>(a, b, s, ids) * 2 + siglip<float, D, F>(a, b, s, s * -1.0);
+    });
+  }
 }
 
 /// A small encoder of each kind.

@@ -10,6 +10,7 @@
 #include "tmor/cuda/graph.hpp"
 #include "tmor/losses/cross_entropy.hpp"
 #include "tmor/models/skeleton/encoder.hpp"
+#include "tmor/nn/twin.hpp"
 #include "tmor/ops/device.hpp"
 #include "tmor/optim/adamw.hpp"
 #include "tmor/optim/clip.hpp"
@@ -258,6 +259,139 @@ TEST_CASE("training: forward and backward replayed, steps between them, give the
   const auto eager = trained(false);
   CHECK(std::fabs(eager[0] - eager[3]) > 1e-3f);
   with_both_streams([&] { CHECK(trained(true) == eager); });
+}
+
+TEST_CASE("random draws: replays go on where the generator is, and leave it where eager calls do") {
+  with_both_streams([] {
+    const auto x = Gpu::full({50}, 1).requires_grad_();
+    Gpu y, z;
+    Rng rng(3, 4), eager(3, 4);
+    const auto f = [&](Rng& r) {
+      z = normal<float, Cuda>(r, {7});
+      y = dropout(x, 0.5, r);
+      x.clear_grad();
+      backward(sum(y * y));
+    };
+    const CudaGraph graph([&] { f(rng); }, rng);
+    CHECK(rng.state() == eager.state());  // nothing was drawn yet
+    const auto numbers = [&] {
+      auto out = z.to_vector();
+      for (const auto& t : {y.detach(), x.grad()})
+        for (const float v : t.to_vector()) out.push_back(v);
+      return out;
+    };
+    std::vector<std::vector<float>> replayed, want;
+    for (int i = 0; i < 4; ++i) {
+      if (i == 2) rng.bits();                // somebody else drew
+      if (i == 3) rng = Rng(9, 1);           // another stream, as a resumed run has
+      graph.replay();
+      replayed.push_back(numbers());
+    }
+    for (int i = 0; i < 4; ++i) {
+      if (i == 2) eager.bits();
+      if (i == 3) eager = Rng(9, 1);
+      f(eager);
+      want.push_back(numbers());
+    }
+    CHECK(replayed == want);
+    CHECK(rng.state() == eager.state());
+    CHECK(want[0] != want[1]);
+    Rng other(5);
+    CHECK(has(error_of([&] { CudaGraph([&] { f(other); }, rng); }), "cannot be captured: every replay"));
+    CHECK(rng.state() == eager.state());
+  });
+}
+
+TEST_CASE("positions outside are not checked in a graph: they give NaN, and nothing to a gradient") {
+  with_both_streams([] {
+    const auto x = Gpu::from({1, 2, 3, 4, 5, 6}, {3, 2}).requires_grad_();
+    const auto ids = Tensor<Index, Cuda>::from({2, 0, 2});
+    Gpu y;
+    const CudaGraph graph([&] {
+      y = index_select(x, 0, ids);
+      x.clear_grad();
+      backward(sum(y));
+    });
+    graph.replay();
+    CHECK(y.to_vector() == std::vector<float>{5, 6, 1, 2, 5, 6});
+    CHECK(x.grad().to_vector() == std::vector<float>{1, 1, 0, 0, 2, 2});
+    copy_(ids, Tensor<Index, Cuda>::from({3, 1, -1}));
+    graph.replay();
+    const auto got = y.to_vector();
+    for (const std::size_t i : {0, 1, 4, 5}) CHECK(std::isnan(got[i]));
+    CHECK(got[2] == 3);
+    CHECK(x.grad().to_vector() == std::vector<float>{0, 0, 1, 1, 0, 0});
+  });
+}
+
+namespace {
+
+/// A small T-MOR of three towers, with dropout, trained for some steps on other triplets, groups and kinds
+/// each: the losses, what the generator has drawn, then all parameters and buffers. `T`: of activations.
+template <class T> std::vector<float> trained_triplets(models::Contrast contrast, bool replayed) {
+  auto c = test::tiny_tri_modal();
+  c.loss.frame = 0;
+  c.loss.contrast = contrast;
+  std::get<models::UnikConfig>(c.skeleton).dropout = 0.1;
+  c.text->dropout = 0.2;
+  Rng init(3), draws(4), data(5);
+  const models::TriModal<float, Cuda> model(init, c);
+  const auto net = to<T>(model);
+  const auto params = parameters<float, Cuda>(model);
+  optim::AdamW<float, Cuda> adam(params, {.lr = 1e-2, .keep_grads = replayed});
+  constexpr Index n = 5;
+  models::TriBatch<float, Cuda> b;
+  b.skeleton = Gpu::zeros({n, 1, 8, 4, 2});
+  b.frames = Gpu::zeros({n, 3, 8, 4, 3});
+  b.text = {Tensor<Index, Cuda>::zeros({n, 4}), Tensor<Index, Cuda>::zeros({n})};
+  b.group = Tensor<Index, Cuda>::zeros({n});
+  b.kind = Tensor<Index, Cuda>::zeros({n});
+  Gpu loss;
+  const auto forward_and_backward = [&] {
+    loss = net.loss(b, Context{true, &draws}).total;
+    backward(loss);
+    loss = loss.detach();
+  };
+  CudaGraph graph;
+  if (replayed) graph = CudaGraph(forward_and_backward, draws);
+  std::vector<float> out;
+  for (Index step = 0; step < 3; ++step) {
+    const auto next = test::random_triplets(data, n);
+    copy_(b.skeleton, to<Cuda>(next.skeleton));
+    copy_(b.frames, to<Cuda>(next.frames));
+    copy_(b.text.ids, to<Cuda>(next.text.ids));
+    copy_(b.text.last, Tensor<Index, Cuda>::full({n}, 1 + step));
+    copy_(b.group, Tensor<Index, Cuda>::from({step, 0, -1, 7, -1}));
+    copy_(b.kind, Tensor<Index, Cuda>::from({-1, 2, 2, step, 1}));
+    if (replayed) {
+      graph.replay();
+    } else {
+      forward_and_backward();
+    }
+    out.push_back(loss.item());
+    out.push_back(static_cast<float>(draws.state().counter));
+    optim::clip_grad_norm(adam.params(), 1.0);
+    adam.step();
+    model.limit_scales_();
+  }
+  const auto all = [&](const std::string&, const auto& t, auto...) {
+    for (const float v : t.to_vector()) out.push_back(v);
+  };
+  visit_tensors(model, all, all);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a training step of T-MOR replayed gives the bits of eager steps: three towers, dropout, groups") {
+  for (const auto contrast : {models::Contrast::info_nce, models::Contrast::siglip}) {
+    const auto eager = trained_triplets<float>(contrast, false);
+    CHECK(eager[1] > 0);
+    CHECK(std::fabs(eager[0] - eager[2]) > 1e-3f);
+    with_both_streams([&] { CHECK(trained_triplets<float>(contrast, true) == eager); });
+  }
+  const auto eager = trained_triplets<bf16>(models::Contrast::info_nce, false);
+  CHECK(trained_triplets<bf16>(models::Contrast::info_nce, true) == eager);
 }
 
 TEST_CASE("NVIDIA's libraries are captured with the rest") {

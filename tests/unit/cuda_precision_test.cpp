@@ -13,6 +13,16 @@ TEST_CASE_TEMPLATE("operations of half precision on the GPU: sums in float, few 
   test::check_operations<T, Cuda>();
 }
 
+TEST_CASE_TEMPLATE("gradients of float weights, and contrast, on the GPU, by either kernel", T, bf16, f16) {
+  for (const auto by : {CudaGemm::own, CudaGemm::library}) {
+    set_cuda_gemm(by);
+    test::check_weight_gradients<T, Cuda>();
+    test::check_contrasts<T, Cuda>();
+  }
+  CHECK(cuda::LibraryPlans::instance().size() > 4);
+  set_cuda_gemm(CudaGemm::own);
+}
+
 TEST_CASE("skeleton encoders of half precision on the GPU") {
   for (Index kind = 0; kind < 4; ++kind) test::check_encoder<bf16, Cuda>(kind);
 }

@@ -15,6 +15,14 @@ TEST_CASE_TEMPLATE("operations of half precision: sums in float, few roundings",
   test::check_operations<T, Cpu>();
 }
 
+TEST_CASE_TEMPLATE("gradients of float weights are float's", T, bf16, f16) {
+  test::check_weight_gradients<T, Cpu>();
+}
+
+TEST_CASE_TEMPLATE("contrast by factors of half precision: sums in float", T, bf16, f16) {
+  test::check_contrasts<T, Cpu>();
+}
+
 TEST_CASE_TEMPLATE("skeleton encoders of half precision give float's embeddings and gradients", T, bf16,
                    f16) {
   for (Index kind = 0; kind < 4; ++kind) test::check_encoder<T, Cpu>(kind);

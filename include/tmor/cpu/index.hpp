@@ -24,6 +24,35 @@ inline Index run_find_outside(Cpu, const Tensor<Index, Cpu>& ids, Index n) {
   return -1;
 }
 
+/// y[i] = start + i step.
+template <class T> void run_arange(Cpu, const Tensor<T, Cpu>& y, T start, T step) {
+  T* p = y.mutable_data();
+  for (Index i = 0; i < y.numel(); ++i) p[i] = static_cast<T>(start + static_cast<T>(i) * step);
+}
+
+/// Every row's label as the number of the first row that has it, and one share of as many as have it, where
+/// `share` is defined. With `negative_alone` no two rows have the same negative label.
+template <class C>
+void run_first_with_label(Cpu, const Tensor<std::int64_t, Cpu>& labels, bool negative_alone,
+                          const Tensor<C, Cpu>& first, const Tensor<C, Cpu>& share) {
+  const Index n = labels.numel();
+  const std::int64_t* label = labels.data();
+  C *const out = first.mutable_data(), *const part = share.defined() ? share.mutable_data() : nullptr;
+  std::vector<Index> order(static_cast<std::size_t>(n));
+  for (Index i = 0; i < n; ++i) order[static_cast<std::size_t>(i)] = i;
+  std::sort(order.begin(), order.end(), [&](Index a, Index b) {
+    return label[a] != label[b] ? label[a] < label[b] : a < b;
+  });
+  for (std::size_t i = 0, j; i < order.size(); i = j) {
+    const bool alone = negative_alone && label[order[i]] < 0;
+    for (j = i + 1; !alone && j < order.size() && label[order[j]] == label[order[i]];) ++j;
+    for (std::size_t k = i; k < j; ++k) {
+      out[order[k]] = static_cast<C>(order[i]);
+      if (part) part[order[k]] = C(1) / static_cast<C>(j - i);
+    }
+  }
+}
+
 /// y[o, j, :] = x[o, ids[j], :] for y (outer, k, inner), x (outer, n, inner), ids (k).
 template <class T>
 void run_index_select(Cpu, const Tensor<T, Cpu>& y, const Tensor<T, Cpu>& x, const Tensor<Index, Cpu>& ids) {

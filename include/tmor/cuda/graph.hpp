@@ -7,9 +7,35 @@
 #include <memory>
 #include <utility>
 
+#include "tmor/core/rng.hpp"
 #include "tmor/cuda/device.hpp"
 
 TMOR_BEGIN
+namespace detail {
+
+/// The draws of the graph that this thread captures: from `first` on, as the host counts, and in a replay
+/// from the state in device memory that `start` points to.
+struct CapturedDraws {
+  Rng::State first;
+  const Rng::State* start = nullptr;
+};
+inline CapturedDraws& captured_draws() {
+  thread_local CapturedDraws draws;
+  return draws;
+}
+/// For a draw from `s` on: null outside of captures, else where it starts, and `s` counted from there.
+inline const Rng::State* captured_draws(Rng::State& s) {
+  if (!cuda_capturing()) return nullptr;
+  const CapturedDraws& draws = captured_draws();
+  TMOR_CHECK(draws.start && s.seed == draws.first.seed && s.stream == draws.first.stream &&
+                 s.counter >= draws.first.counter,
+             "[CudaGraph] a random draw, as dropout makes, cannot be captured: every replay would repeat its "
+             "numbers. Give the graph the generator it comes from: CudaGraph(f, rng)");
+  s.counter -= draws.first.counter;
+  return draws.start;
+}
+
+}  // namespace detail
 
 /// Work on `Cuda` that is captured once, from what a function asks for, and replayed.
 ///
@@ -27,9 +53,10 @@ TMOR_BEGIN
 /// graph is replayed; the emulated device notices when they do not.
 ///
 /// Not possible while capturing, and an Error: reading numbers (`item()`, `to<Cpu>`), copies from the host,
-/// waiting, random draws (they would repeat), steps of optimisers and averages (their numbers change:
-/// take them after `replay()`, with `keep_grads`), and with them what needs one of those: gradients of
-/// embeddings, losses over pairs, checks of positions. What the host decides is decided once.
+/// waiting, random draws from a generator that the graph was not given, steps of optimisers and averages
+/// (their numbers change: take them after `replay()`, with `keep_grads`). What the host decides is decided
+/// once. Positions (of `index_select`, embeddings, `gather`, ...) are not checked: what lies outside gives
+/// NaN, or nothing to a gradient.
 class CudaGraph {
  public:
   /// Captures nothing: `replay` throws.
@@ -38,17 +65,20 @@ class CudaGraph {
   /// cannot be captured; the device goes on as if nothing had been.
   template <class F>
   requires std::is_invocable_v<F&>
-  explicit CudaGraph(F&& f) : work_(std::make_unique<Work>()) {
-    TMOR_CHECK(!cuda_capturing(), "[CudaGraph] this thread is capturing another one");
-    Capture capture(work_->pool);
-    f();
-    work_->exec = capture.finish();
-  }
+  explicit CudaGraph(F&& f) : CudaGraph(std::forward<F>(f), nullptr) {}
+  /// The same for an f() that draws from `rng`, which must live as long as the graph is replayed: each replay
+  /// draws from the state it has then, and moves it on as f() does. Capturing does not move it.
+  template <class F>
+  requires std::is_invocable_v<F&> CudaGraph(F&& f, Rng& rng) : CudaGraph(std::forward<F>(f), &rng) {}
 
   /// Does it all again, in the order of the stream. @throws Error when there is nothing to do.
-  void replay() const {
+  template <class Device = Cuda> void replay() const {
     TMOR_CHECK(work_, "[CudaGraph] nothing was captured");
     detail::refuse_capture("the replay of a graph", "capture its function instead");
+    if (work_->rng) {
+      run_start_draws(Device{}, work_->start(), work_->rng->state());
+      work_->rng->reserve(work_->draws);
+    }
     detail::check_cuda(cuda_api().GraphLaunch(work_->exec, cuda_stream()), "GraphLaunch");
   }
   /// Bytes of device memory that belong to it.
@@ -58,7 +88,11 @@ class CudaGraph {
   struct Work {
     detail::GraphPool pool;
     CudaApi::GraphExec exec = nullptr;
+    Rng* rng = nullptr;
+    std::uint64_t draws = 0;  ///< counters that f() takes of it
+    Ref<Storage> rng_start;
 
+    Rng::State* start() const { return static_cast<Rng::State*>(rng_start->data()); }
     Work() = default;
     Work(const Work&) = delete;
     ~Work() {
@@ -69,7 +103,7 @@ class CudaGraph {
   /// A stream that is captured, and is this thread's until `finish` or an exception.
   class Capture {
    public:
-    explicit Capture(detail::GraphPool& pool) {
+    Capture(detail::GraphPool& pool, const detail::CapturedDraws& draws) {
       const CudaApi& api = cuda_api();
       detail::check_cuda(api.StreamCreateWithFlags(&stream_, CudaApi::on_its_own), "StreamCreateWithFlags");
       if (const int error = api.StreamBeginCapture(stream_, CudaApi::relaxed)) {
@@ -78,6 +112,7 @@ class CudaGraph {
       }
       detail::captured_stream() = stream_;
       detail::captured_pool() = &pool;
+      detail::captured_draws() = draws;
     }
     Capture(const Capture&) = delete;
     ~Capture() {
@@ -98,6 +133,7 @@ class CudaGraph {
       if (!stream_) return 0;
       detail::captured_stream() = nullptr;
       detail::captured_pool() = nullptr;
+      detail::captured_draws() = {};
       const int error = cuda_api().StreamEndCapture(stream_, &graph_);
       cuda_api().StreamDestroy(std::exchange(stream_, nullptr));
       return error;
@@ -106,6 +142,28 @@ class CudaGraph {
     CudaApi::Stream stream_ = nullptr;
     CudaApi::Graph graph_ = nullptr;
   };
+
+  template <class F> CudaGraph(F&& f, Rng* rng) : work_(std::make_unique<Work>()) {
+    TMOR_CHECK(!cuda_capturing(), "[CudaGraph] this thread is capturing another one");
+    detail::CapturedDraws draws;
+    if (rng) {
+      work_->rng = rng;
+      work_->rng_start = Cuda::allocate(sizeof(Rng::State));
+      draws = {rng->state(), work_->start()};
+    }
+    Capture capture(work_->pool, draws);
+    try {
+      f();
+    } catch (...) {
+      if (rng) *rng = Rng(draws.first);
+      throw;
+    }
+    if (rng) {
+      work_->draws = rng->state().counter - draws.first.counter;
+      *rng = Rng(draws.first);
+    }
+    work_->exec = capture.finish();
+  }
 
   std::unique_ptr<Work> work_;
 };

@@ -4,8 +4,6 @@
 /// does is said in cpu/index.hpp and cpu/rank.hpp. No floating-point atomics: values with the same target are
 /// added by one thread in the order of their positions.
 
-#include <algorithm>
-
 #include "tmor/core/tensor.hpp"
 #include "tmor/cuda/block.cuh"
 #include "tmor/cuda/pointwise.cuh"
@@ -23,6 +21,16 @@ struct FindOutside {
 #endif
   }
 };
+/// Is a position one of n? Others come here in graphs only, whose positions nobody has checked.
+TMOR_HD inline bool inside(Index id, Index n) { return id >= 0 && id < n; }
+/// What stands at a position outside.
+template <class T> TMOR_HD T nowhere() {
+  if constexpr (is_floating<T>) {
+    return static_cast<T>(std::numeric_limits<compute_t<T>>::quiet_NaN());
+  } else {
+    return T(0);
+  }
+}
 /// Element e of (outer, k, inner).
 template <class T> struct SelectRows {
   T* y;
@@ -30,22 +38,38 @@ template <class T> struct SelectRows {
   const Index* ids;
   Index n, k, inner;
   TMOR_HD void operator()(Index e) const {
-    const Index i = e % inner, row = e / inner;
-    y[e] = x[(row / k * n + ids[row % k]) * inner + i];
+    const Index i = e % inner, row = e / inner, id = ids[row % k];
+    y[e] = inside(id, n) ? x[(row / k * n + id) * inner + i] : nowhere<T>();
   }
 };
-/// Element e of (outer, groups, inner): the rows order[start[g]], ... all go to one target.
+/// Equal positions as a chain in their order: who comes after position `j`, -1 behind the last; and is it the
+/// first?
+struct ChainEqual {
+  const Index* ids;
+  Index k;
+  Index* next;
+  bool* first;
+  TMOR_HD void operator()(Index j) const {
+    Index i = j - 1;
+    while (i >= 0 && ids[i] != ids[j]) --i;
+    first[j] = i < 0;
+    for (i = j + 1; i < k && ids[i] != ids[j];) ++i;
+    next[j] = i < k ? i : -1;
+  }
+};
+/// Element e of (outer, k, inner): the first of a chain adds all of it.
 template <class T> struct AddRows {
   T* x;
   const T* dy;
-  const Index *ids, *order, *start;
-  Index n, k, inner, groups;
+  const Index *ids, *next;
+  const bool* first;
+  Index n, k, inner;
   TMOR_HD void operator()(Index e) const {
-    const Index i = e % inner, g = e / inner % groups, outer = e / inner / groups;
-    T& to = x[(outer * n + ids[order[start[g]]]) * inner + i];
+    const Index i = e % inner, at = e / inner % k, outer = e / inner / k;
+    if (!first[at] || !inside(ids[at], n)) return;
+    T& to = x[(outer * n + ids[at]) * inner + i];
     compute_t<T> sum = static_cast<compute_t<T>>(to);
-    for (Index j = start[g]; j < start[g + 1]; ++j)
-      sum += static_cast<compute_t<T>>(dy[(outer * k + order[j]) * inner + i]);
+    for (Index j = at; j >= 0; j = next[j]) sum += static_cast<compute_t<T>>(dy[(outer * k + j) * inner + i]);
     to = static_cast<T>(sum);
   }
 };
@@ -54,7 +78,9 @@ template <class T> struct Gather {
   const T* x;
   const Index* ids;
   Index n, k, inner;
-  TMOR_HD void operator()(Index e) const { y[e] = x[(e / inner / k * n + ids[e]) * inner + e % inner]; }
+  TMOR_HD void operator()(Index e) const {
+    y[e] = inside(ids[e], n) ? x[(e / inner / k * n + ids[e]) * inner + e % inner] : nowhere<T>();
+  }
 };
 /// Column e of (outer, inner), its k values in order.
 template <class T> struct ScatterAdd {
@@ -66,6 +92,7 @@ template <class T> struct ScatterAdd {
     const Index outer = e / inner, i = e % inner;
     for (Index j = 0; j < k; ++j) {
       const Index at = (outer * k + j) * inner + i;
+      if (!inside(ids[at], n)) continue;
       T& to = x[(outer * n + ids[at]) * inner + i];
       to = static_cast<T>(to + v[at]);
     }
@@ -91,6 +118,29 @@ template <class To, class T> struct RunningSums {
       total += static_cast<compute_t<To>>(x[at]);
       y[at] = static_cast<To>(total);
     }
+  }
+};
+
+template <class T> struct Arange {
+  T* y;
+  T start, step;
+  TMOR_HD void operator()(Index i) const { y[i] = static_cast<T>(start + static_cast<T>(i) * step); }
+};
+/// Row i among n labels.
+template <class C> struct FirstWithLabel {
+  const std::int64_t* labels;
+  Index n;
+  bool negative_alone;
+  C *first, *share;
+  TMOR_HD void operator()(Index i) const {
+    Index found = i, count = 1;
+    if (!(negative_alone && labels[i] < 0)) {
+      count = 0;
+      for (Index j = n - 1; j >= 0; --j)
+        if (labels[j] == labels[i]) found = j, ++count;
+    }
+    first[i] = static_cast<C>(found);
+    if (share) share[i] = C(1) / static_cast<C>(count);
   }
 };
 
@@ -151,6 +201,7 @@ void rank(const Tensor<Index, Cuda>& at, const Tensor<T, Cuda>& x, Index k, Rank
 }  // namespace cuda
 
 inline Index run_find_outside(Cuda, const Tensor<Index, Cuda>& ids, Index n) {
+  if (cuda_capturing()) return -1;  // nobody can say
   using Word = unsigned long long;
   static_assert(sizeof(Word) == sizeof(Index));
   const auto first = Tensor<Index, Cuda>::full({}, Index{-1});  // as unsigned: more than any position
@@ -165,25 +216,31 @@ void run_index_select(Cuda, const Tensor<T, Cuda>& y, const Tensor<T, Cuda>& x,
       "index_select", y.numel(),
       cuda::SelectRows<T>{y.mutable_data(), x.data(), ids.data(), x.size(1), y.size(1), y.size(2)});
 }
-/// The positions are put in the order of their targets by the host.
+/// No sorting, so that it needs no host: k steps of k threads for the chains, which take less time than a
+/// trip to the host up to some 10^5 positions.
 template <class T>
 void run_index_add(Cuda, const Tensor<T, Cuda>& x, const Tensor<T, Cuda>& dy,
                    const Tensor<Index, Cuda>& ids) {
   const Index k = dy.size(1), inner = dy.size(2);
   if (dy.numel() == 0) return;
-  const std::vector<Index> id = ids.to_vector();
-  const auto target = [&](Index j) { return id[static_cast<std::size_t>(j)]; };
-  std::vector<Index> order(static_cast<std::size_t>(k)), start;
-  for (Index j = 0; j < k; ++j) order[static_cast<std::size_t>(j)] = j;
-  std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return target(a) < target(b); });
-  for (std::size_t j = 0; j < order.size(); ++j)
-    if (j == 0 || target(order[j]) != target(order[j - 1])) start.push_back(static_cast<Index>(j));
-  const Index groups = static_cast<Index>(start.size());
-  start.push_back(k);
-  const auto d_order = Tensor<Index, Cuda>::from(order), d_start = Tensor<Index, Cuda>::from(start);
-  cuda::for_each("index_add", x.size(0) * groups * inner,
-                 cuda::AddRows<T>{x.mutable_data(), dy.data(), ids.data(), d_order.data(), d_start.data(),
-                                  x.size(1), k, inner, groups});
+  const auto next = Tensor<Index, Cuda>::empty({k});
+  const auto first = Tensor<bool, Cuda>::empty({k});
+  cuda::for_each("chain of positions", k,
+                 cuda::ChainEqual{ids.data(), k, next.mutable_data(), first.mutable_data()});
+  cuda::for_each("index_add", dy.numel(),
+                 cuda::AddRows<T>{x.mutable_data(), dy.data(), ids.data(), next.data(), first.data(),
+                                  x.size(1), k, inner});
+}
+template <class T> void run_arange(Cuda, const Tensor<T, Cuda>& y, T start, T step) {
+  cuda::for_each("arange", y.numel(), cuda::Arange<T>{y.mutable_data(), start, step});
+}
+template <class C>
+void run_first_with_label(Cuda, const Tensor<std::int64_t, Cuda>& labels, bool negative_alone,
+                          const Tensor<C, Cuda>& first, const Tensor<C, Cuda>& share) {
+  const Index n = labels.numel();
+  cuda::for_each("first_with_label", n,
+                 cuda::FirstWithLabel<C>{labels.data(), n, negative_alone, first.mutable_data(),
+                                         share.defined() ? share.mutable_data() : nullptr});
 }
 template <class T>
 void run_gather(Cuda, const Tensor<T, Cuda>& y, const Tensor<T, Cuda>& x, const Tensor<Index, Cuda>& ids) {

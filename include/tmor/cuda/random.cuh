@@ -6,6 +6,7 @@
 #include "tmor/core/rng.hpp"
 #include "tmor/core/tensor.hpp"
 #include "tmor/cuda/each.cuh"
+#include "tmor/cuda/graph.hpp"
 
 TMOR_BEGIN
 namespace cuda {
@@ -13,13 +14,16 @@ namespace cuda {
 /// The four elements of block `b`.
 template <class C, class F, class T> struct RandomFill {
   F f;
-  std::uint64_t seed, stream, counter;
-  const T* in;  ///< null: zeros
+  Rng::State at;
+  const Rng::State* start;  ///< what `at` is counted from; null: nothing
+  const T* in;              ///< null: zeros
   T* out;
   Index n;
 
   TMOR_HD void operator()(Index b) const {
-    const PhiloxBlock block = philox(seed, stream, counter + static_cast<std::uint64_t>(b));
+    Rng::State s = at;
+    if (start) s = {start->seed, start->stream, start->counter + at.counter};
+    const PhiloxBlock block = philox(s.seed, s.stream, s.counter + static_cast<std::uint64_t>(b));
     for (int k = 0; k < 4; ++k) {
       const Index i = 4 * b + k;
       if (i >= n) return;
@@ -37,18 +41,27 @@ template <class C, class F, class T> struct RandomFill {
   }
 };
 
+template <class V> struct Store {
+  V* to;
+  V value;
+  TMOR_HD void operator()(Index) const { *to = value; }
+};
+
 }  // namespace cuda
+
+/// Where the draws of a graph start in the replay that follows.
+inline void run_start_draws(Cuda, Rng::State* start, const Rng::State& s) {
+  cuda::for_each("start of draws", 1, cuda::Store<Rng::State>{start, s});
+}
 
 /// y = f(u, v, x) with random u and v for contiguous `y` and `x`; x may be undefined (then 0).
 template <class C, class F, class T>
-void run_random(Cuda, const F& f, const Rng::State& s, const Tensor<T, Cuda>& y,
-                const Tensor<T, Cuda>& x = {}) {
-  detail::refuse_capture("a random draw, as dropout makes,",
-                         "every replay would repeat its numbers; draw them before, into a tensor");
+void run_random(Cuda, const F& f, Rng::State s, const Tensor<T, Cuda>& y, const Tensor<T, Cuda>& x = {}) {
   const Index n = y.numel();
-  cuda::for_each("random", (n + 3) / 4,
-                 cuda::RandomFill<C, F, T>{f, s.seed, s.stream, s.counter, x.defined() ? x.data() : nullptr,
-                                           y.mutable_data(), n});
+  const Rng::State* const start = detail::captured_draws(s);
+  cuda::for_each(
+      "random", (n + 3) / 4,
+      cuda::RandomFill<C, F, T>{f, s, start, x.defined() ? x.data() : nullptr, y.mutable_data(), n});
 }
 
 TMOR_END

@@ -2,7 +2,7 @@
 /// @file contrastive.hpp
 /// Contrastive losses of two sets of embeddings (n, dim) of which row i belongs to row i: InfoNCE and SigLIP
 /// (ops/info_nce.hpp and ops/siglip.hpp do the work). Embeddings are normalised here, in float as all that
-/// follows.
+/// follows but the factors of products, which are of type `Factor`.
 
 #include "tmor/ops/info_nce.hpp"
 #include "tmor/ops/norm.hpp"
@@ -36,7 +36,7 @@ Tensor<bool, Device> similar_pairs(const Tensor<T, Device>& x, double threshold 
 /// all each other's positives; pairs where `ignore` (n, n) holds, or of equal `kinds` (n,) >= 0, and which
 /// are no positives, take no part.
 /// @throws ShapeError when a and b are not equal (n, dim), ids or kinds not (n,), or ignore not (n, n).
-template <class T, class Device>
+template <class T, class Device, class Factor = T>
 Tensor<param_t<T>, Device> info_nce(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
                                     const Tensor<param_t<T>, Device>& log_scale,
                                     const Tensor<std::int64_t, Device>& ids = {},
@@ -44,7 +44,8 @@ Tensor<param_t<T>, Device> info_nce(const Tensor<T, Device>& a, const Tensor<T, 
                                     const Tensor<std::int64_t, Device>& kinds = {}) {
   tmor::detail::check_pairs("info_nce", a, b, log_scale);
   using C = compute_t<T>;
-  return tmor::info_nce(l2_normalize(to<C>(a)), l2_normalize(to<C>(b)), log_scale, ids, ignore, kinds);
+  return tmor::info_nce<C, Device, Factor>(l2_normalize(to<C>(a)), l2_normalize(to<C>(b)), log_scale, ids,
+                                           ignore, kinds);
 }
 
 /// Where SigLIP starts its log-scale and bias (Zhai et al. 2023): ln 10 and -10.
@@ -55,7 +56,7 @@ inline constexpr double kInitialSiglipBias = -10;
 /// where given, are all each other's positives; pairs where `ignore` (n, n) holds, or of equal `kinds` (n,)
 /// >= 0, and which are no positives, are not asked.
 /// @throws ShapeError when a and b are not equal (n, dim), ids or kinds not (n,), or ignore not (n, n).
-template <class T, class Device>
+template <class T, class Device, class Factor = T>
 Tensor<param_t<T>, Device> siglip(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
                                   const Tensor<param_t<T>, Device>& log_scale,
                                   const Tensor<param_t<T>, Device>& bias,
@@ -64,7 +65,8 @@ Tensor<param_t<T>, Device> siglip(const Tensor<T, Device>& a, const Tensor<T, De
                                   const Tensor<std::int64_t, Device>& kinds = {}) {
   tmor::detail::check_pairs("siglip", a, b, log_scale);
   using C = compute_t<T>;
-  return tmor::siglip(l2_normalize(to<C>(a)), l2_normalize(to<C>(b)), log_scale, bias, ids, ignore, kinds);
+  return tmor::siglip<C, Device, Factor>(l2_normalize(to<C>(a)), l2_normalize(to<C>(b)), log_scale, bias, ids,
+                                         ignore, kinds);
 }
 
 }  // namespace loss

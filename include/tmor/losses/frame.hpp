@@ -26,7 +26,7 @@ struct Moments {
 /// clips of the same group, which may well show the same moment, take no part.
 /// The rows are taken in blocks of whole clips of at most `block` rows (or one clip), so that memory grows
 /// with R only; the result is the mean over all rows. @throws ShapeError for sizes that do not fit.
-template <class T, class Device>
+template <class T, class Device, class Factor = T>
 Tensor<param_t<T>, Device> frame_info_nce(const Tensor<T, Device>& a, const Tensor<T, Device>& b,
                                           const Tensor<param_t<T>, Device>& log_scale, const Moments& m,
                                           Index block = 512) {
@@ -52,8 +52,9 @@ Tensor<param_t<T>, Device> frame_info_nce(const Tensor<T, Device>& a, const Tens
             at(m.place, i) - at(m.place, j) <= m.margin && at(m.place, j) - at(m.place, i) <= m.margin;
         *out++ = at(m.clip, i) == at(m.clip, j) ? near : at(m.group, i) == at(m.group, j);
       }
-    const auto part = loss::info_nce(narrow(a, 0, begin, n), narrow(b, 0, begin, n), log_scale, {},
-                                     Tensor<bool, Device>::from_pointer(ignore.get(), {n, n})) *
+    const auto pairs = Tensor<bool, Device>::from_pointer(ignore.get(), {n, n});
+    const auto part = loss::info_nce<T, Device, Factor>(narrow(a, 0, begin, n), narrow(b, 0, begin, n),
+                                                        log_scale, {}, pairs) *
                       (static_cast<double>(n) / static_cast<double>(rows));
     total = total.defined() ? total + part : part;
   }

@@ -55,11 +55,11 @@ template <class T = float, class Device = Cpu> struct TriBatch {
 
 /// What a loss must know of the samples besides their embeddings.
 template <class Device = Cpu> struct TriTargets {
+  Index size = 0;                            ///< samples, N
   std::vector<Index> skeleton, video, text;  ///< samples that have each, in order
-  std::vector<Index> group, kind;            ///< of every sample; negative: of its own
+  Tensor<Index, Device> group, kind;         ///< (N,); negative, or undefined: of its own
   Tensor<bool, Device> ignore;               ///< (N, N) or undefined
   std::vector<float> video_time;             ///< F a sample that has a video
-  Index size() const { return std::ssize(group); }
 };
 
 /// One row a sample that has the modality, in the order of samples; undefined where nobody has it.
@@ -234,14 +234,12 @@ template <class T = float, class Device = Cpu> struct TriModal {
       return out;
     };
     TriTargets<Device> t;
+    t.size = n;
     t.skeleton = having(b.has_skeleton, b.skeleton.defined(), "has_skeleton");
     t.video = having(b.has_video, clip.defined(), "has_video");
     t.text = having(b.has_text, b.text.ids.defined(), "has_text");
-    const auto numbers = [n](const Tensor<Index, Device>& x) {
-      return x.defined() ? x.to_vector() : std::vector<Index>(static_cast<std::size_t>(n), -1);
-    };
-    t.group = numbers(b.group);
-    t.kind = numbers(b.kind);
+    t.group = b.group;
+    t.kind = b.kind;
     t.ignore = b.ignore;
     if (clip.defined()) {
       const Index f = clip.size(1);
@@ -261,21 +259,31 @@ template <class T = float, class Device = Cpu> struct TriModal {
   static TriTargets<Device> join(const std::vector<TriTargets<Device>>& parts,
                                  const Tensor<bool, Device>& ignore = {}) {
     TriTargets<Device> all;
+    std::vector<Tensor<Index, Device>> groups, kinds;
     for (const auto& p : parts) {
       TMOR_CHECK(!p.ignore.defined(),
                  "[TriModal] ignored pairs of a part of a batch; give those of the whole");
-      const Index before = all.size();
+      const Index before = all.size;
       const auto append = [&](std::vector<Index>& to, const std::vector<Index>& from) {
         for (const Index i : from) to.push_back(before + i);
       };
       append(all.skeleton, p.skeleton);
       append(all.video, p.video);
       append(all.text, p.text);
-      all.group.insert(all.group.end(), p.group.begin(), p.group.end());
-      all.kind.insert(all.kind.end(), p.kind.begin(), p.kind.end());
+      all.size += p.size;
+      groups.push_back(p.group);
+      kinds.push_back(p.kind);
       all.video_time.insert(all.video_time.end(), p.video_time.begin(), p.video_time.end());
     }
-    const Index n = all.size();
+    const auto numbers = [&](std::vector<Tensor<Index, Device>>& of) -> Tensor<Index, Device> {
+      if (std::none_of(of.begin(), of.end(), [](const auto& x) { return x.defined(); })) return {};
+      for (std::size_t i = 0; i < of.size(); ++i)
+        if (!of[i].defined()) of[i] = Tensor<Index, Device>::full({parts[i].size}, -1);
+      return concat(of, 0);
+    };
+    all.group = numbers(groups);
+    all.kind = numbers(kinds);
+    const Index n = all.size;
     TMOR_CHECK_SHAPE(!ignore.defined() || ignore.shape() == (Shape{n, n}), "[TriModal] ignored pairs ",
                      ignore.defined() ? ignore.shape() : Shape{}, " for ", n, " samples");
     all.ignore = ignore;
@@ -351,14 +359,12 @@ template <class T = float, class Device = Cpu> struct TriModal {
   static Tensor<S, Device> pick(const Tensor<S, Device>& x, const std::vector<Index>& at, Index dim = 0) {
     return std::ssize(at) == x.size(dim) ? x : index_select(x, dim, Tensor<Index, Device>::from(at));
   }
-  /// Groups or kinds of samples, those of their own told apart by their places.
-  static std::vector<Index> labels(const std::vector<Index>& of, const std::vector<Index>& samples) {
-    std::vector<Index> out;
-    for (const Index i : samples) {
-      const Index g = of[static_cast<std::size_t>(i)];
-      out.push_back(g < 0 ? -1 - i : g);
-    }
-    return out;
+  /// Groups of samples, those of their own told apart by their places; undefined where all are.
+  static Tensor<Index, Device> labels(const Tensor<Index, Device>& groups,
+                                      const std::vector<Index>& samples) {
+    if (!groups.defined()) return {};
+    const auto own = arange<Index, Device>(-1, -1 - groups.size(0), -1);
+    return pick(where(less(groups, Tensor<Index, Device>::scalar(0)), own, groups), samples);
   }
 
   Tn pair(const PairScale<T, Device>& s, const Tn& a, const std::vector<Index>& of_a, const Tn& b,
@@ -366,15 +372,13 @@ template <class T = float, class Device = Cpu> struct TriModal {
     if (!s.log_scale.defined()) return {};
     const Both w = both(of_a, of_b);
     if (w.sample.size() < 2) return {};
-    const auto ids = Tensor<Index, Device>::from(labels(t.group, w.sample));
-    const bool alike = std::any_of(t.kind.begin(), t.kind.end(), [](Index k) { return k >= 0; });
-    const auto kinds =
-        alike ? Tensor<Index, Device>::from(labels(t.kind, w.sample)) : Tensor<Index, Device>();
+    const auto ids = labels(t.group, w.sample);
+    const auto kinds = t.kind.defined() ? pick(t.kind, w.sample) : t.kind;
     const auto ignore = t.ignore.defined() ? pick(pick(t.ignore, w.sample), w.sample, 1) : t.ignore;
     const Tn x = pick(a, w.a), y = pick(b, w.b);
     if (config.loss.contrast == Contrast::siglip)
-      return loss::siglip(x, y, s.log_scale, s.bias, ids, ignore, kinds);
-    return loss::info_nce(x, y, s.log_scale, ids, ignore, kinds);
+      return loss::siglip<P, Device, T>(x, y, s.log_scale, s.bias, ids, ignore, kinds);
+    return loss::info_nce<P, Device, T>(x, y, s.log_scale, ids, ignore, kinds);
   }
 
   Tn moments(const TriEmbeddings<P, Device>& e, const TriTargets<Device>& t) const {
@@ -382,7 +386,8 @@ template <class T = float, class Device = Cpu> struct TriModal {
     const Both w = both(t.skeleton, t.video);
     if (w.sample.empty()) return {};
     const Index f = e.video_tokens.size(1), n = std::ssize(w.sample);
-    const auto group = labels(t.group, w.sample);
+    const auto groups = labels(t.group, w.sample);
+    const auto group = groups.defined() ? groups.to_vector() : w.sample;
     std::vector<float> times;
     std::vector<Index> shown;  // frames whose time the skeleton clip covers
     loss::Moments m;
@@ -401,7 +406,7 @@ template <class T = float, class Device = Cpu> struct TriModal {
     if (shown.size() < 2) return {};
     const auto flat = [&](const Tn& x) { return pick(reshape(x, {n * f, x.size(2)}), shown); };
     const auto a = loss::at_times(pick(e.skeleton_tokens, w.a), Tensor<float, Device>::from(times, {n, f}));
-    return loss::frame_info_nce(flat(a), flat(pick(e.video_tokens, w.b)), frame.log_scale, m);
+    return loss::frame_info_nce<P, Device, T>(flat(a), flat(pick(e.video_tokens, w.b)), frame.log_scale, m);
   }
 };
 

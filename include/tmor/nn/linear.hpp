@@ -25,7 +25,7 @@ template <class T = float, class Device = Cpu> struct Linear {
   }
   /// @throws ShapeError unless the last dimension of `x` is `in`.
   Tensor<T, Device> operator()(const Tensor<T, Device>& x, Activation act = Activation::none) const {
-    return linear(x, to<T>(w), b.defined() ? to<T>(b) : Tensor<T, Device>(), act);
+    return linear(x, w, b, act);
   }
 };
 

@@ -159,14 +159,13 @@ template <class T = Index, class Device = Cpu>
 Tensor<T, Device> arange(std::type_identity_t<T> start, std::type_identity_t<T> stop,
                          std::type_identity_t<T> step = 1) {
   TMOR_CHECK(step != 0, "[arange] step 0");
-  std::vector<T> v;
   // Multiples of the step: added-up rounding errors could change how many there are.
-  for (Index i = 0;; ++i) {
-    const T x = static_cast<T>(start + static_cast<T>(i) * step);
-    if (step > 0 ? x >= stop : x <= stop) break;
-    v.push_back(x);
-  }
-  return Tensor<T, Device>::from(v);
+  Index n = 0;
+  const auto ends = [&](T x) { return step > 0 ? x >= stop : x <= stop; };
+  while (!ends(static_cast<T>(start + static_cast<T>(n) * step))) ++n;
+  const auto y = Tensor<T, Device>::empty({n});
+  run_arange(Device{}, y, start, step);
+  return y;
 }
 /// 0, 1, ..., n - 1.
 template <class T = Index, class Device = Cpu> Tensor<T, Device> arange(Index n) {

@@ -23,11 +23,14 @@ template <class T, class Device> Tensor<T, Device> swap_last_two(const Tensor<T,
   return x.as_strided(s, st, 0);
 }
 
-/// Product without tape; storage-only types are multiplied in float, which GPUs do as they read them.
-template <class T, class Device>
-Tensor<T, Device> matmul_values(const Tensor<T, Device>& a, const Tensor<T, Device>& b) {
-  if constexpr (Device::host_memory && !std::is_same_v<T, compute_t<T>>) {
-    return to<T>(matmul_values(to<compute_t<T>>(a), to<compute_t<T>>(b)));
+/// Product without tape, with sums in float of bf16 and f16, which GPUs multiply as they read them, and a
+/// result of type `To`: T, or float.
+template <class To, class T, class Device>
+Tensor<To, Device> product(const Tensor<T, Device>& a, const Tensor<T, Device>& b) {
+  using C = compute_t<T>;
+  static_assert(std::is_same_v<To, T> || std::is_same_v<To, C>);
+  if constexpr (Device::host_memory && !std::is_same_v<T, C>) {
+    return to<To>(product<C>(to<C>(a), to<C>(b)));
   } else {
     Shape batch_a = a.shape(), batch_b = b.shape();
     for (int i = 0; i < 2; ++i) {
@@ -37,11 +40,15 @@ Tensor<T, Device> matmul_values(const Tensor<T, Device>& a, const Tensor<T, Devi
     Shape shape = broadcast_shapes(batch_a, batch_b, "matmul");
     shape.push_back(a.size(-2));
     shape.push_back(b.size(-1));
-    auto c = Tensor<T, Device>::empty(shape);
+    auto c = Tensor<To, Device>::empty(shape);
     detail::count_flops(2 * shape.numel() * a.size(-1));
     run_matmul(Device{}, c, a, b);
     return c;
   }
+}
+template <class T, class Device>
+Tensor<T, Device> matmul_values(const Tensor<T, Device>& a, const Tensor<T, Device>& b) {
+  return product<T>(a, b);
 }
 
 /// `x` as a matrix: all dimensions but the last merged, one row for a vector.
@@ -52,10 +59,15 @@ template <class T, class Device> Tensor<T, Device> as_rows(const Tensor<T, Devic
 }
 
 /// A^T C summed over all rows, (k, n), for A (..., k) and C (..., n): the gradient of a matrix shared by a
-/// whole batch, as one long product.
-template <class T, class Device>
-Tensor<T, Device> transposed_product(const Tensor<T, Device>& a, const Tensor<T, Device>& c) {
-  return matmul_values(swap_last_two(as_rows(a)), as_rows(c));
+/// whole batch, as one long product. In float where the matrix is.
+template <class To, class T, class Device>
+Tensor<To, Device> transposed_product(const Tensor<T, Device>& a, const Tensor<T, Device>& c) {
+  return product<To>(swap_last_two(as_rows(a)), as_rows(c));
+}
+
+/// The numbers of `x` rounded to `T`; its gradient is what arrives, not rounded.
+template <class T, class W, class Device> Tensor<W, Device> rounded(const Tensor<W, Device>& x) {
+  return recorded(to<W>(to<T>(x.detach())), "to", x, [](const auto& dy) { return dy; });
 }
 
 }  // namespace detail
@@ -75,17 +87,20 @@ Tensor<T, Device> matmul(const Tensor<T, Device>& a, const Tensor<T, Device>& b)
         g.add(0, sum_to(detail::matmul_values(dc, detail::swap_last_two(b.get())), a.get().shape()));
       if (g.wants(1))
         g.add(1, b.get().rank() == 2
-                     ? detail::transposed_product(a.get(), dc)
+                     ? detail::transposed_product<T>(a.get(), dc)
                      : sum_to(detail::matmul_values(detail::swap_last_two(a.get()), dc), b.get().shape()));
     });
   return c;
 }
 
-/// y = act(x w^T + b) for x (..., in), w (out, in) and b (out,) or undefined.
+/// y = act(x w^T + b) for x (..., in), w (out, in) and b (out,) or undefined. Weights beside x of bf16 or f16
+/// may be float: they are rounded to x's type before they are multiplied, their gradients are not.
 /// @throws ShapeError naming the shapes that do not fit.
-template <class T, class Device>
-Tensor<T, Device> linear(const Tensor<T, Device>& x, const Tensor<T, Device>& w,
-                         const Tensor<T, Device>& b = {}, Activation act = Activation::none) {
+template <class T, class W, class Device>
+requires(std::is_same_v<W, T> || std::is_same_v<W, compute_t<T>>)
+    Tensor<T, Device> linear(const Tensor<T, Device>& x, const Tensor<W, Device>& w,
+                             const std::type_identity_t<Tensor<W, Device>>& b = {},
+                             Activation act = Activation::none) {
   TMOR_CHECK_SHAPE(w.rank() == 2 && x.rank() >= 1 && x.size(-1) == w.size(1), "[linear] input ", x.shape(),
                    " and weight ", w.shape(), ": the input's last size must be the weight's second");
   TMOR_CHECK_SHAPE(!b.defined() || b.shape() == Shape{w.size(0)}, "[linear] bias ",
@@ -95,24 +110,32 @@ Tensor<T, Device> linear(const Tensor<T, Device>& x, const Tensor<T, Device>& w,
   if (tape && act != Activation::none && act != Activation::relu) return activate(linear(x, w, b), act);
   if constexpr (Device::host_memory && !std::is_same_v<T, compute_t<T>>) {
     using C = compute_t<T>;
-    return to<T>(linear(to<C>(x), to<C>(w), b.defined() ? to<C>(b) : Tensor<C, Device>(), act));
+    const auto taken = [](const Tensor<W, Device>& p) {
+      if constexpr (std::is_same_v<W, T>) {
+        return to<C>(p);
+      } else {
+        return detail::rounded<T>(p);
+      }
+    };
+    return to<T>(linear(to<C>(x), taken(w), b.defined() ? taken(b) : Tensor<C, Device>(), act));
   } else {
+    const auto weight = to<T>(w.detach());
     Shape shape = x.shape();
     shape[shape.rank() - 1] = w.size(0);
     auto y = Tensor<T, Device>::empty(shape);
-    const auto bias = b.defined() ? contiguous(b.detach()) : b;
+    const auto bias = b.defined() ? contiguous(to<T>(b.detach())) : Tensor<T, Device>();
     detail::count_flops(2 * y.numel() * w.size(1));
-    run_linear(Device{}, detail::as_rows(y), detail::as_rows(x.detach()), detail::swap_last_two(w),
+    run_linear(Device{}, detail::as_rows(y), detail::as_rows(x.detach()), detail::swap_last_two(weight),
                bias.defined() ? bias.data() : nullptr, act);
     if (tape)
       record(y, "linear", inputs(x, w, b),
-             [x = save(x), w = save(w), y = save(act == Activation::relu ? y : Tensor<T, Device>::empty({0})),
-              act](const Tensor<T, Device>& dy, Grads& g) {
+             [x = save(x), w = save(weight),
+              y = save(act == Activation::relu ? y : Tensor<T, Device>::empty({0})), act](const Tensor<T, Device>& dy, Grads& g) {
                const auto dz = act == Activation::relu ? detail::relu_backward(dy, y.get()) : dy;
                if (g.wants(0))
                  g.add(0, reshape(detail::matmul_values(detail::as_rows(dz), w.get()), x.get().shape()));
-               if (g.wants(1)) g.add(1, detail::transposed_product(dz, x.get()));
-               if (g.wants(2)) g.add(2, sum_to(dz, {w.get().size(0)}));
+               if (g.wants(1)) g.add(1, detail::transposed_product<W>(dz, x.get()));
+               if (g.wants(2)) g.add(2, sum_to<W>(dz, {w.get().size(0)}));
              });
     return y;
   }

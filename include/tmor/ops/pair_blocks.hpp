@@ -5,10 +5,10 @@
 /// larger one are computed again there, so that memory grows with n and not with its square.
 
 #include <algorithm>
-#include <vector>
 
 #include "tmor/core/rows/pair_targets.hpp"
 #include "tmor/ops/dense.hpp"
+#include "tmor/ops/index.hpp"
 #include "tmor/ops/matmul.hpp"
 #include "tmor/ops/reduce.hpp"
 
@@ -49,25 +49,6 @@ template <class C, class Device> struct ContrastiveTargets {
   }
 };
 
-/// Every row's label as the number of the first row that has it. `see(row, count)` is told how many rows have
-/// that of a row.
-template <class C, class See>
-std::vector<C> first_with_label(const std::vector<std::int64_t>& labels, See&& see) {
-  const std::size_t n = labels.size();
-  std::vector<std::size_t> order(n);
-  for (std::size_t i = 0; i < n; ++i) order[i] = i;
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return labels[a] != labels[b] ? labels[a] < labels[b] : a < b;
-  });
-  std::vector<C> first(n);
-  for (std::size_t i = 0, j; i < n; i = j) {
-    for (j = i; j < n && labels[order[j]] == labels[order[i]]; ++j)
-      first[order[j]] = static_cast<C>(order[i]);
-    for (std::size_t k = i; k < j; ++k) see(order[k], j - i);
-  }
-  return first;
-}
-
 /// Rows with equal `ids` are each other's positives, every row with itself; pairs of equal `kinds` >= 0, or
 /// for which `ignore` holds, that are no positives take no part. Undefined: all different; none.
 /// @throws ShapeError naming `op` when ids or kinds are not (n,), or ignore not (n, n).
@@ -82,23 +63,19 @@ ContrastiveTargets<C, Device> contrastive_targets(const char* op, Index n,
                        (!ignore.defined() || ignore.shape() == (Shape{n, n})),
                    "[", op, "] ids ", shape(ids), ", kinds ", shape(kinds), " and ignored pairs ",
                    shape(ignore), " for ", n, " pairs");
-  std::vector<C> group(static_cast<std::size_t>(n)), share(group.size(), C(1));
-  if (ids.defined()) {
-    group = first_with_label<C>(ids.to_vector(), [&](std::size_t row, std::size_t size) {
-      share[row] = C(1) / static_cast<C>(size);
-    });
-  } else {
-    for (std::size_t i = 0; i < group.size(); ++i) group[i] = static_cast<C>(i);
-  }
   ContrastiveTargets<C, Device> t;
-  t.group = Tensor<C, Device>::from(group);
-  t.in_group = Tensor<C, Device>::from(share);
+  const NoGrad guard;
+  if (ids.defined()) {
+    t.group = Tensor<C, Device>::empty({n});
+    t.in_group = Tensor<C, Device>::empty({n});
+    run_first_with_label(Device{}, contiguous(ids), false, t.group, t.in_group);
+  } else {
+    t.group = arange<C, Device>(n);
+    t.in_group = Tensor<C, Device>::ones({n});
+  }
   if (kinds.defined()) {
-    auto k = kinds.to_vector();
-    auto own = std::int64_t{-1};
-    for (auto& v : k)
-      if (v < 0) v = own--;
-    t.kind = Tensor<C, Device>::from(first_with_label<C>(k, [](std::size_t, std::size_t) {}));
+    t.kind = Tensor<C, Device>::empty({n});
+    run_first_with_label(Device{}, contiguous(kinds), true, t.kind, Tensor<C, Device>());
   }
   if (ignore.defined()) t.ignore = contiguous(ignore);
   return t;
@@ -119,45 +96,64 @@ template <class T, class Device> Tensor<T, Device> as_scalar(const Tensor<T, Dev
   return x.as_strided({}, {}, 0);
 }
 
-/// out = scale a b^T for rows [begin, begin + out.size(0)) of a.
-template <class C, class Device>
-void pair_logits(const Tensor<C, Device>& out, const Tensor<C, Device>& a, const Tensor<C, Device>& b,
-                 const Tensor<C, Device>& scale, Index begin) {
+/// What products of factors of type `Factor` are made of: of these themselves where the device multiplies
+/// bf16 and f16. Sums are in float, and so is all between the products.
+template <class Factor, class Device>
+using pair_factor_t = std::conditional_t<Device::host_memory, compute_t<Factor>, Factor>;
+
+/// Embeddings as factors, dense and off the tape.
+template <class Factor, class T, class Device>
+Tensor<pair_factor_t<Factor, Device>, Device> pair_factors(const Tensor<T, Device>& x) {
+  static_assert(std::is_same_v<compute_t<Factor>, compute_t<T>>);
+  const NoGrad guard;
+  return dense(to<pair_factor_t<Factor, Device>>(to<Factor>(x)));
+}
+
+/// Memory for the slopes of the logits in `s`: `s` itself where they have its type.
+template <class E, class C, class Device> Tensor<E, Device> slopes_of(const Tensor<C, Device>& s) {
+  if constexpr (std::is_same_v<E, C>) {
+    return s;
+  } else {
+    return Tensor<E, Device>::empty(s.shape());
+  }
+}
+
+/// out = a b^T for rows [begin, begin + out.size(0)) of a.
+template <class C, class E, class Device>
+void pair_products(const Tensor<C, Device>& out, const Tensor<E, Device>& a, const Tensor<E, Device>& b,
+                   Index begin) {
   count_flops(2 * out.numel() * a.size(1));
-  run_matmul(Device{}, out, dense_rows(a, begin, out.size(0)) * scale, swap_last_two(b));
+  run_matmul(Device{}, out, dense_rows(a, begin, out.size(0)), swap_last_two(b));
 }
 
 /// Adds the gradients of a loss of the logits e^log_scale a b^T to inputs 0 (a), 1 (b), both of type `T`, and
-/// 2 (log_scale).
-/// `slopes(begin, count)` is its derivative by rows [begin, begin + count) of the logits, `dy` what arrives
-/// from above.
-template <class T, class Device, class C, class Slopes>
-void add_pair_gradients(Grads& g, const Tensor<C, Device>& a, const Tensor<C, Device>& b,
+/// 2 (log_scale). `a` and `b` are their factors.
+/// `slopes(begin, count)` is n times its derivative by rows [begin, begin + count) of the logits, `dy` what
+/// arrives from above.
+template <class T, class Device, class C, class E, class Slopes>
+void add_pair_gradients(Grads& g, const Tensor<E, Device>& a, const Tensor<E, Device>& b,
                         const Tensor<C, Device>& log_scale, const Tensor<C, Device>& scale,
                         const Tensor<C, Device>& dy, Index block, const Slopes& slopes) {
   using Tn = Tensor<C, Device>;
   const Index n = a.size(0);
-  const Tn factor = scale * dy;
+  const Tn factor = scale * dy * (1.0 / static_cast<double>(n));
   const bool along = g.wants(0) || g.wants(2), across = g.wants(1);
   Tn da, db;
+  if (along) da = Tn::empty(a.shape());
+  if (across) db = Tn::empty(b.shape());
   for (Index begin = 0; begin < n && (along || across); begin += block) {
     const Index count = std::min(block, n - begin);
-    const Tn ds = slopes(begin, count);
-    if (along) {
-      const Tn rows = matmul_values(ds, b) * factor;
-      if (begin == 0) da = block == n ? rows : Tn::empty(a.shape());
-      if (block < n) copy_into(Device{}, dense_rows(da, begin, count), rows);
-    }
-    if (across) {
-      if (begin == 0) db = Tn::empty(b.shape());
-      count_flops(2 * ds.numel() * a.size(1));
+    const Tensor<E, Device> ds = slopes(begin, count);
+    count_flops(2 * ds.numel() * a.size(1) * (along + across));
+    if (along) run_matmul(Device{}, dense_rows(da, begin, count), ds, b);
+    if (across)
       run_matmul(Device{}, db, swap_last_two(ds), dense_rows(a, begin, count), C(begin > 0 ? 1 : 0));
-    }
   }
   if (across) g.add(1, to<T>(db * factor));
+  if (along) da = da * factor;
   if (g.wants(2)) {  // d/d log_scale of f(scale a b^T) is that of f along a
     const Shape& shape = log_scale.shape();
-    g.add(2, sum(a * da).as_strided(shape, Shape::filled(shape.rank(), 1), 0));
+    g.add(2, sum(to<C>(a) * da).as_strided(shape, Shape::filled(shape.rank(), 1), 0));
   }
   if (g.wants(0)) g.add(0, to<T>(da));
 }

@@ -123,12 +123,17 @@ Tensor<pointwise_t<F, Ts...>, Device> pointwise(const F& f, const Tensor<Ts, Dev
   return y;
 }
 
-/// Sums `x` down to `shape`, from which it was broadcast: the gradient of broadcasting. Not recorded.
-template <class T, class Device> Tensor<T, Device> sum_to(const Tensor<T, Device>& x, const Shape& shape) {
-  if (x.shape() == shape) return x;
+/// Sums `x` down to `shape`, from which it was broadcast: the gradient of broadcasting. Not recorded. On a
+/// GPU sums of bf16 and f16 may stay float: `sum_to<float>`.
+template <class To = void, class T, class Device>
+Tensor<std::conditional_t<std::is_void_v<To>, T, To>, Device> sum_to(const Tensor<T, Device>& x,
+                                                                      const Shape& shape) {
+  using R = std::conditional_t<std::is_void_v<To>, T, To>;
+  if constexpr (std::is_same_v<R, T>)
+    if (x.shape() == shape) return x;
   // The gradient of a broadcast copy, in the pass that every pointwise gradient takes.
   const bool wanted[] = {true};
-  const auto like = Tensor<T, Device>::empty(shape);
+  const auto like = Tensor<R, Device>::empty(shape);
   return std::get<0>(run_pointwise_backward<compute_t<T>>(Device{}, detail::CopyFunctor{}, x, wanted, like));
 }
 

@@ -22,11 +22,12 @@ namespace rows {
 /// Memory of the passes over rows [first, first + chunks.rows) of S; vectors have n elements.
 template <class C> struct InfoNceData {
   Index n, first;
-  C* s;  ///< (chunks.rows, n): logits, then, of the only block, e^(S - top), then dS
+  C* s;            ///< (chunks.rows, n): logits / scale; then, of the only block, e^(S - top)
+  const C* scale;  ///< one number; null: 1
   PairTargets<C> pairs;
   const C *row_mass, *column_mass;  ///< null: 1 each
   C *row_shift, *column_shift;      ///< what is subtracted from the logits of a row, of a column
-  C *row_sum, *column_sum;          ///< of e^(S - shift); then the factors of e^(S - shift) in dS
+  C *row_sum, *column_sum;          ///< of e^(S - shift); then the factors of e^(S - shift) in n dS
   C* positive;                      ///< sum_j Q_ij S_ij
   C* block_shift;                   ///< what is subtracted from the logits of a column in this block
   C* parts;                         ///< (chunks, n)
@@ -35,6 +36,8 @@ template <class C> struct InfoNceData {
 
   /// Is there one block only? Then `s` is kept from the loss to its gradient.
   TMOR_HD bool whole() const { return chunks.rows == n; }
+  /// What is in `s` times this is a logit.
+  TMOR_HD C factor() const { return scale ? *scale : C(1); }
   template <class V, class At> TMOR_HD TMOR_ALWAYS_INLINE V targets(At at, Index i) const {
     return pairs.template value<V>(at, i, n);
   }
@@ -44,8 +47,8 @@ template <class C> struct InfoNceData {
 /// number, and so are those e^-20 times smaller that matter.
 template <class C> TMOR_HD bool within_reach(C below) { return below < (sizeof(C) == 4 ? C(60) : C(600)); }
 
-/// Before the passes, where pairs are to be ignored: their logits become so low that they weigh nothing, in
-/// the loss and in its gradient. Positives are never ignored.
+/// Before the passes, where pairs are to be ignored: logits in place of logits / scale, theirs so low that
+/// they weigh nothing, in the loss and in its gradient. Positives are never ignored.
 template <class C> struct InfoNceIgnore {
   using Compute = C;
   InfoNceData<C> d;
@@ -54,9 +57,9 @@ template <class C> struct InfoNceIgnore {
     using V = typename Team::V;
     C* s = d.s + row * d.n;
     const Index i = d.first + row;
-    const V lowest(kLowest<C> / C(4));  // times zero it is zero, which infinity is not
+    const V lowest(kLowest<C> / C(4)), scale(d.factor());  // times zero it is zero, which infinity is not
     team.each(d.n, [&](auto at) {
-      const V v = at.load(static_cast<const C*>(s)), target = d.template targets<V>(at, i);
+      const V v = at.load(static_cast<const C*>(s)) * scale, target = d.template targets<V>(at, i);
       at.store(s, d.pairs.unless_hidden(at, i, d.n, target, v, lowest));
     });
   }
@@ -70,10 +73,11 @@ template <class C> struct InfoNceMaxima {
   template <class Team> TMOR_HD void operator()(const Team& team, Index chunk, Index begin, Index end) const {
     using V = typename Team::V;
     C* most = d.parts + chunk * d.n;
+    const V scale(d.factor());
     for (Index row = begin; row < end; ++row) {
       const C* s = d.s + row * d.n;
       const C top = team.max(d.n, [&](auto at) {
-        const V v = at.load(s);
+        const V v = at.load(s) * scale;
         at.store(most, row == begin ? v : math::max(v, at.load(static_cast<const C*>(most))));
         return v;
       });
@@ -118,6 +122,7 @@ template <class C> struct InfoNceSums {
     using V = typename Team::V;
     C* sums = d.parts + chunk * d.n;
     const bool shared = *d.shared != C(0);
+    const V scale(d.factor());
     for (Index row = begin; row < end; ++row) {
       const Index i = d.first + row;
       C* s = d.s + row * d.n;
@@ -128,14 +133,14 @@ template <class C> struct InfoNceSums {
       Two<C> both;
       if (shared) {
         both = team.sum(d.n, [&](auto at) {
-          const V v = at.load(static_cast<const C*>(s)), e = math::exp(v - shift);
+          const V v = at.load(static_cast<const C*>(s)) * scale, e = math::exp(v - shift);
           at.store(s, e);  // read again where there is one block only
           add_to_column(at, e);
           return Two<V>{e, d.template targets<V>(at, i) * v};
         });
       } else {
         both = team.sum(d.n, [&](auto at) {
-          const V v = at.load(static_cast<const C*>(s));
+          const V v = at.load(static_cast<const C*>(s)) * scale;
           add_to_column(at, math::exp(v - at.load(static_cast<const C*>(d.block_shift))));
           return Two<V>{math::exp(v - shift), d.template targets<V>(at, i) * v};
         });
@@ -170,7 +175,7 @@ template <class C> struct InfoNceColumns {
   }
 };
 
-/// After the last block: the loss, and the factors of e^(S - shift) in its gradient.
+/// After the last block: the loss, and the factors of e^(S - shift) in n times its gradient.
 template <class C> struct InfoNceLoss {
   using Compute = C;
   InfoNceData<C> d;
@@ -201,7 +206,7 @@ template <class C> struct InfoNceLoss {
     }
     const bool move = shared && !d.whole();
     const auto factor = [&](auto at, const C* mass, C* sum, C* shift) {
-      V f = at.load_or(mass, C(1)) * half / load(at, sum);
+      V f = at.load_or(mass, C(1)) * V(C(0.5)) / load(at, sum);
       if (move) {
         f = f * math::exp(V(top) - load(at, shift));
         at.store(shift, V(top));
@@ -219,31 +224,34 @@ template <class C> struct InfoNceLoss {
   }
 };
 
-/// Pass 3: dS in place of S.
-template <class C> struct InfoNceGradient {
+/// Pass 3: n dS, numbers of at most 1, so that f16 has room for them.
+template <class C, class S> struct InfoNceGradient {
   using Compute = C;
   InfoNceData<C> d;
+  S* slopes;  ///< (chunks.rows, n); may be d.s
 
   template <class Team> TMOR_HD void operator()(const Team& team, Index r) const {
     using V = typename Team::V;
-    C* s = d.s + r * d.n;
+    const C* s = d.s + r * d.n;
+    S* out = slopes + r * d.n;
     const Index i = d.first + r;
     const C *column_sum = d.column_sum, *column_shift = d.column_shift;
-    const V row(d.row_sum[i]), shift(d.row_shift[i]), once(C(1) / static_cast<C>(d.n));
-    const auto slopes = [&](auto&& softmaxes) {
+    const V row(d.row_sum[i]), shift(d.row_shift[i]), scale(d.factor());
+    const auto each = [&](auto&& softmaxes) {
       team.each(d.n, [&](auto at) {
-        const V p = softmaxes(at, at.load(static_cast<const C*>(s)), at.load(column_sum));
-        at.store(s, p - once * d.template targets<V>(at, i));
+        const V p = softmaxes(at, at.load(s), at.load(column_sum));
+        at.store(out, p - d.template targets<V>(at, i));
       });
     };
     if (*d.shared == C(0)) {
-      slopes([&](auto at, V v, V column) {
-        return math::exp(v - shift) * row + math::exp(v - at.load(column_shift)) * column;
+      each([&](auto at, V v, V column) {
+        const V logit = v * scale;
+        return math::exp(logit - shift) * row + math::exp(logit - at.load(column_shift)) * column;
       });
     } else if (d.whole()) {
-      slopes([&](auto, V v, V column) { return v * (row + column); });
+      each([&](auto, V v, V column) { return v * (row + column); });
     } else {
-      slopes([&](auto, V v, V column) { return math::exp(v - shift) * (row + column); });
+      each([&](auto, V v, V column) { return math::exp(v * scale - shift) * (row + column); });
     }
   }
 };

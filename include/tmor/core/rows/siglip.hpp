@@ -13,31 +13,32 @@ TMOR_BEGIN
 namespace rows {
 
 /// Rows [first, ...) of the similarities (n, n). Pairs that take no part count for nothing.
-template <class C> struct Siglip {
+template <class C, class S> struct Siglip {
   using Compute = C;
   Index n, first;
-  C* s;  ///< similarities; then, with `gradient`, d loss / d t
+  const C* s;  ///< similarities / scale
+  S* slopes;   ///< n d loss / d t, numbers of at most 1; may be `s`; null: not wanted
   PairTargets<C> pairs;
-  const C* bias;    ///< one number
-  C *loss, *slope;  ///< (n,): of every row n times its loss, and the sum of d loss / d t
-  bool gradient;
+  const C *scale, *bias;  ///< one number each
+  C *loss, *slope;        ///< (n,): of every row n times its loss, and the sum of n d loss / d t
 
   template <class Team> TMOR_HD void operator()(const Team& team, Index row) const {
     using V = typename Team::V;
     const Index i = first + row;
-    C* t = s + row * n;
-    const V b(*bias), zero(C(0)), once(C(1) / static_cast<C>(n));
+    const C* t = s + row * n;
+    S* out = slopes ? slopes + row * n : nullptr;
+    const V factor(*scale), b(*bias), zero(C(0));
     const Two<C> both = team.sum(n, [&](auto at) {
       const V target = pairs.template value<V>(at, i, n);
-      const V logit = at.load(static_cast<const C*>(t)) + b;
+      const V logit = at.load(t) * factor + b;
       const V u = select(target == zero, logit, -logit);  // -z t
-      V l = math::softplus(u), d = math::sigmoid(u) * once;
+      V l = math::softplus(u), d = math::sigmoid(u);
       d = select(target == zero, d, -d);
       if (pairs.hides()) {
         l = pairs.unless_hidden(at, i, n, target, l, zero);
         d = pairs.unless_hidden(at, i, n, target, d, zero);
       }
-      if (gradient) at.store(t, d);
+      if (out) at.store(out, d);
       return Two<V>{l, d};
     });
     team.at(0, [&](Index) {
