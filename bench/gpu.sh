@@ -46,6 +46,8 @@ if [ $dry = 0 ]; then
   gpu=$row
   arch=$(cut -d, -f2 <<<"$row" | tr -d ' .')
 fi
+twins=()  # kernels of their own for sm_90a
+if [ "$arch" = 90 ]; then arch=90a twins=(-DTMOR_CUDA_SM90A); fi
 mkdir -p "$out"
 rm -f "$out"/*.json "$out"/*.jsonl "$out"/*.log "$out"/gpu.md
 echo "GPU: $gpu; architecture sm_$arch; $("$nvcc" --version | sed -n 's/.*release \([^,]*\),.*/nvcc \1/p')"
@@ -53,7 +55,7 @@ echo "GPU: $gpu; architecture sm_$arch; $("$nvcc" --version | sed -n 's/.*releas
 # ---- Build: five objects, TMOR_JOBS (default: all processors) at once ------------------------------------------
 
 host=(-std=c++20 -O2 -march=native -I "$root/include")
-device=(-std=c++20 --expt-relaxed-constexpr -diag-suppress 1675 -O2 -Xcompiler -march=native -I "$root/include" -x cu "-arch=sm_$arch" -lineinfo)
+device=(-std=c++20 --expt-relaxed-constexpr -diag-suppress 1675 -O2 -Xcompiler -march=native -I "$root/include" -x cu "-arch=sm_$arch" -lineinfo "${twins[@]}")
 jobs=()
 compile() { # <name> <command>...
   local name=$1
@@ -104,6 +106,7 @@ step() { # <name> <seconds> <command>...
 step families 60 "$out/families"
 step own_products 30 env TMOR_CUDA_GEMM=own "$out/families" matmul matmul_long linear linear_bf16 joint_mix_bf16
 step own_convolutions 30 env TMOR_CUDA_CONV=own "$out/families" conv_time conv_time_bf16 conv2d
+if [ "$arch" = 90a ]; then step wgmma 30 env TMOR_CUDA_ATTENTION=wgmma "$out/families" attention_bf16 attention_bf16_causal attention_bf16_long; fi
 step training 60 "$out/training"
 if command -v compute-sanitizer >/dev/null; then
   for tool in memcheck racecheck initcheck synccheck; do

@@ -36,7 +36,7 @@ MUTANTS = [
     ("last part of a long product left out", "gemm.cuh", "for (Index p = 0; p < <<s.parts>>; ++p) v += parts", "s.parts - 1", "matmul_long"),
     ("parts of a long product overlap", "gemm.cuh", "for (Index k0 = <<part * s.part>>; k0 < end", "part * (s.part - 1)", "matmul_long"),
     ("wrong batch of a strided matrix", "gemm.cuh", "return p[<<at[0]>> + i * row + j * column];", "Index{0}", "matmul"),
-    ("earlier blocks' part of a sum left out", "gemm.cuh", "c = beta == 0 ? v : <<v + beta * static_cast<compute_t<T>>(c)>>;", "v", "info_nce_bf16"),
+    ("earlier blocks' part of a sum left out", "gemm.cuh", "c = beta == 0 ? v : v + <<beta>> * static_cast", "beta - beta", "info_nce_bf16"),
     # Reductions and norms
     ("shuffles of half a warp", "block.cuh", "for (int mask = <<16>>; mask > 0; mask /= 2) v = combine", "8", "reduce_rows norm"),
     ("barrier before the warps' results are read", "block.cuh", "= v;\n  <<__syncthreads();>>\n  v = of_warp[0];", "", "reduce_rows norm"),
@@ -83,7 +83,7 @@ MUTANTS = [
     ("rows are read as if they were aligned", "tile.cuh", "return {x, static_cast<int>(dim), <<together && dim % 8 == 0>>};", "true", "attention_bf16_causal"),
     ("ldmatrix from a misaligned address", "tile.cuh", "ldmatrix<4>(b, <<tile.at(row + lane % 8 + 8 * (m / 2), k + 8 * (m % 2))>>);", "reinterpret_cast<Eight<T>*>(tile.at(row + lane % 8 + 8 * (m / 2), k + 8 * (m % 2))->v + 2)", "attention_bf16"),
     ("rows of a fragment exchanged", "tile.cuh", "ldmatrix<4, true>(b, tile.at(k + lane % 8 + 8 * <<(m % 2)>>, column", "(1 - m % 2)", "attention_bf16"),
-    ("halves of a fragment's register exchanged", "tile.cuh", "const unsigned a[4] = {pack_pair<T>(left[0], left[1]), <<pack_pair<T>(left[2], left[3])>>,", "pack_pair<T>(left[3], left[2])", "attention_bf16"),
+    ("halves of a fragment's register exchanged", "tile.cuh", "a[1] = <<pack_pair<T>(left[2], left[3])>>;", "pack_pair<T>(left[3], left[2])", "attention_bf16"),
     ("delta forgotten in the queries' gradient", "attention_tiles_grad.cuh", "(dw[n][e] - <<delta[e / 2]>>)", "0.0f", "attention_bf16"),
     ("every warp has the first one's keys", "attention_tiles_grad.cuh", "multiply_tiles<T, D>(w, key_tile, <<my_row>>,", "0", "attention_bf16"),
     ("barrier before the keys are read", "attention_tiles_grad.cuh", "<<__syncthreads();>>  // all of the tile is there\n    if (mine < a.keys)", "", "attention_bf16"),
@@ -104,7 +104,7 @@ MUTANTS = [
     ("every thread writes the place found", "index.cuh", "if (<<threadIdx.x == 0>>) out[row * k + j] = last.at;", "true", "rank"),
     ("random numbers beyond the end", "random.cuh", "if (<<i >= n>>) return;", "false", "dropout"),
     ("the same word for all four", "random.cuh", "u = uniform_from_bits(block.word[<<k>>]);", "0", "dropout"),
-    ("draws of a graph start where the device's memory did", "random.cuh", "if (<<start>>) s = {start->seed", "false", "graph_draws"),
+    ("draws of a graph start where the device's memory did", "random.cuh", "if (<<start != nullptr>>) s = {start->seed", "false", "graph_draws"),
     ("first element of a tensor in its neighbour", "update.cuh", "(<<first[middle] <= e>> ? low : high)", "first[middle] < e", "optim"),
     ("position not counted from the tensor's first", "update.cuh", "const Index i = <<e - first[low]>>;", "e", "optim"),
     # Changes of skeletons, pictures

@@ -190,12 +190,15 @@ case $stage in
     for kernel in "${kernels[@]}"; do
       # Every kernel for all; what trains whole models, kernels of the same templates, for fewer, to save time.
       case $kernel in
-        */kernels.cu) archs=${TMOR_CUDA_ARCHS:-80 90 100} ;;
+        */kernels.cu) archs=${TMOR_CUDA_ARCHS:-80 90 90a 100} ;;
         */examples/*) archs=${TMOR_CUDA_ARCHS:-90} ;;
         *) archs=${TMOR_CUDA_ARCHS:-80 90} ;;
       esac
       flags=("${common[@]}")
-      for arch in $archs; do flags+=(-gencode "arch=compute_$arch,code=sm_$arch"); done
+      for arch in $archs; do
+        flags+=(-gencode "arch=compute_$arch,code=sm_$arch")
+        [ "$arch" != 90a ] || flags+=(-DTMOR_CUDA_SM90A)  # cuda/attention_tiles_sm90.cuh
+      done
       echo "${kernel#"$root/"} for sm $archs"
       if ! "$nvcc" "${flags[@]}" -x cu -Xptxas -v -c "$kernel" -o "$build/$(basename "$kernel" .cu).o" \
         >"$build/log" 2>&1; then

@@ -134,6 +134,10 @@ template <class D> class Families {
                  2;
         },
         2e-2);
+    add(
+        "attention_bf16_long", {{1, 2, 100, 100}, {1, 2, 200, 100}, {1, 2, 200, 128}},
+        [half](const In& x) { return to<float>(attention(half(x[0] * 4), half(x[1]), half(x[2]))) * 2; },
+        2e-2);
     add("cross_entropy", {{33, 16}}, [](const In& x) {
       return loss::cross_entropy(x[0], Tensor<Index, D>::from(std::vector<Index>(33, 5)),
                                  {.label_smoothing = 0.1});

@@ -23,6 +23,15 @@ TEST_CASE_TEMPLATE("gradients of float weights, and contrast, on the GPU, by eit
   set_cuda_gemm(CudaGemm::own);
 }
 
+TEST_CASE("attention by wgmma is an error where it cannot be") {
+  CHECK(cuda_attention() == CudaAttention::tiles);
+  CHECK_THROWS_WITH_AS(set_cuda_attention(CudaAttention::wgmma),
+                       "[cuda] attention by wgmma was asked for: it needs a GPU of compute capability 9 and a "
+                       "program compiled for sm_90a with TMOR_CUDA_SM90A",
+                       Error);
+  set_cuda_attention(CudaAttention::tiles);
+}
+
 TEST_CASE("skeleton encoders of half precision on the GPU") {
   for (Index kind = 0; kind < 4; ++kind) test::check_encoder<bf16, Cuda>(kind);
 }

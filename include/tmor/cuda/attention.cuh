@@ -8,6 +8,7 @@
 
 #include "tmor/core/math_exp.hpp"
 #include "tmor/cuda/attention_tiles_grad.cuh"
+#include "tmor/cuda/attention_tiles_sm90.cuh"
 #include "tmor/cuda/block.cuh"
 
 TMOR_BEGIN
@@ -180,7 +181,7 @@ inline bool attention_takes_half(Cuda, const Shape& q, const Shape& k, Index wid
 template <class T> void run_attention(Cuda, const AttentionCall<T, Cuda>& call, const Tensor<T, Cuda>& y) {
   const Index queries = call.maximum.numel();
   if constexpr (sizeof(T) == 2) {
-    cuda::attend_by_tiles(call, y);
+    if (!cuda::attend_by_wgmma(call, y)) cuda::attend_by_tiles(call, y);
   } else if (queries > 0) {
     launch({"attention", blocks_for(queries, cuda::kAttentionWarps), 32 * cuda::kAttentionWarps},
            cuda::attention_forward<T>, cuda::view_of(call), cuda::writes(y), call.maximum.mutable_data(),

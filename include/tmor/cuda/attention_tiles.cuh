@@ -46,6 +46,45 @@ __device__ inline void make_scores(float (&s)[N][4], const AttentionView<T>& a, 
   }
 }
 
+/// Scores become weights, e^(score - largest so far); `rescale(r, factor)` is to bring what was added up for
+/// the lane's upper (r = 0) or lower row to the new largest.
+template <int N, class Rescale>
+__device__ inline void weigh(float (&s)[N][4], float (&top)[2], float (&total)[2], const Rescale& rescale) {
+  TMOR_UNROLL
+  for (int r = 0; r < 2; ++r) {
+    float most = top[r];
+    TMOR_UNROLL
+    for (const auto& part : s) most = math::max(most, math::max(part[2 * r], part[2 * r + 1]));
+    most = row_max(most);
+    const float shrink = exp2_approx((top[r] - most) * kLog2E);
+    top[r] = most;
+    total[r] *= shrink;
+    TMOR_UNROLL
+    for (auto& part : s) TMOR_UNROLL
+    for (int e = 0; e < 2; ++e) {
+      part[2 * r + e] = exp2_approx((part[2 * r + e] - most) * kLog2E);
+      total[r] += part[2 * r + e];
+    }
+    rescale(r, shrink);
+  }
+}
+/// After the last key: the inverse sums of weights, which are kept for backward with the largest scores.
+template <class T>
+__device__ inline void finish_rows(float (&inverse)[2], const AttentionView<T>& a, Index b, Index h, Index mine,
+                                   const float (&top)[2], float (&total)[2], float* maximum,
+                                   float* inverse_sum) {
+  const Lane lane;
+  TMOR_UNROLL
+  for (int r = 0; r < 2; ++r) {
+    total[r] = row_sum(total[r]);
+    inverse[r] = total[r] > 0 ? 1 / total[r] : 0;
+    const Index i = mine + lane.row() + 8 * r;
+    if (lane.column() != 0 || i >= a.queries) continue;
+    maximum[a.query(b, h, i)] = total[r] > 0 ? top[r] : kNothingSeen<float>;
+    inverse_sum[a.query(b, h, i)] = inverse[r];
+  }
+}
+
 template <class T, int D>
 __global__ void __launch_bounds__(kTileThreads)
     attention_tiles(AttentionView<T> a, Rows<const T> queries, Rows<const T> keys, Rows<const T> values,
@@ -74,40 +113,17 @@ __global__ void __launch_bounds__(kTileThreads)
       float s[kKeys / 8][4];
       multiply_by_rows<T, D>(s, q, Tile<T, D>{memory[step % 2]}, my_end - j0, keys.dim);
       make_scores(s, a, b, h, mine, j0);
-      TMOR_UNROLL
-      for (int r = 0; r < 2; ++r) {
-        float most = top[r];
-        TMOR_UNROLL
-        for (const auto& part : s) most = math::max(most, math::max(part[2 * r], part[2 * r + 1]));
-        most = row_max(most);
-        const float shrink = exp2_approx((top[r] - most) * kLog2E);
-        top[r] = most;
-        total[r] *= shrink;
-        TMOR_UNROLL
-        for (auto& part : s) TMOR_UNROLL
-        for (int e = 0; e < 2; ++e) {
-          part[2 * r + e] = exp2_approx((part[2 * r + e] - most) * kLog2E);
-          total[r] += part[2 * r + e];
-        }
+      weigh(s, top, total, [&](int r, float shrink) {
         TMOR_UNROLL
         for (auto& part : sums) TMOR_UNROLL
         for (int e = 0; e < 2; ++e) part[2 * r + e] *= shrink;
-      }
+      });
       add_weighted_rows<T, D>(sums, s, Tile<T, D>{memory[2 + step % 2]}, my_end - j0, values.dim);
     }
     __syncthreads();  // before the tile is overwritten
   }
   float inverse[2];
-  const Lane lane;
-  TMOR_UNROLL
-  for (int r = 0; r < 2; ++r) {
-    total[r] = row_sum(total[r]);
-    inverse[r] = total[r] > 0 ? 1 / total[r] : 0;
-    const Index i = mine + lane.row() + 8 * r;
-    if (lane.column() != 0 || i >= a.queries) continue;
-    maximum[a.query(b, h, i)] = total[r] > 0 ? top[r] : kNothingSeen<float>;
-    inverse_sum[a.query(b, h, i)] = inverse[r];
-  }
+  finish_rows(inverse, a, b, h, mine, top, total, maximum, inverse_sum);
   write_rows(y, b, h, mine, a.queries, sums, inverse);
 }
 
@@ -126,15 +142,22 @@ template <class T, class F> void with_tile_columns(const AttentionCall<T, Cuda>&
   }
 }
 
-template <class T> void attend_by_tiles(const AttentionCall<T, Cuda>& call, const Tensor<T, Cuda>& y) {
+/// Launches `kernel(number of columns in tiles, as a type)`.
+template <class T, class Kernel>
+void launch_attention(const AttentionCall<T, Cuda>& call, const Tensor<T, Cuda>& y, const char* name,
+                      const Kernel& kernel) {
   const AttentionView<T> a = view_of(call);
   const auto blocks = static_cast<unsigned>(tiles_of(call.q.shape()));
   if (blocks == 0) return;
   with_tile_columns(call, [&](auto d) {
-    launch({"attention by tiles", blocks, kTileThreads}, attention_tiles<T, decltype(d)::value>, a,
-           rows_of(a.q, a.dim), rows_of(a.k, a.dim), rows_of(a.v, a.value_dim),
-           rows_of(writes(y), a.value_dim), call.maximum.mutable_data(), call.inverse_sum.mutable_data());
+    launch({name, blocks, kTileThreads}, kernel(d), a, rows_of(a.q, a.dim), rows_of(a.k, a.dim),
+           rows_of(a.v, a.value_dim), rows_of(writes(y), a.value_dim), call.maximum.mutable_data(),
+           call.inverse_sum.mutable_data());
   });
+}
+template <class T> void attend_by_tiles(const AttentionCall<T, Cuda>& call, const Tensor<T, Cuda>& y) {
+  launch_attention(call, y, "attention by tiles",
+                   [](auto d) { return &attention_tiles<T, decltype(d)::value>; });
 }
 
 }  // namespace cuda

@@ -22,7 +22,7 @@ template <class C, class F, class T> struct RandomFill {
 
   TMOR_HD void operator()(Index b) const {
     Rng::State s = at;
-    if (start) s = {start->seed, start->stream, start->counter + at.counter};
+    if (start != nullptr) s = {start->seed, start->stream, start->counter + at.counter};
     const PhiloxBlock block = philox(s.seed, s.stream, s.counter + static_cast<std::uint64_t>(b));
     for (int k = 0; k < 4; ++k) {
       const Index i = 4 * b + k;

@@ -147,6 +147,14 @@ __device__ inline void multiply_by_rows(float (&s)[N][4], const unsigned (&x)[D 
     }
   }
 }
+/// Two results beside one another, 16 rows by 16, as a factor A, rounded to `T`.
+template <class T>
+__device__ inline void pack_weights(unsigned (&a)[4], const float (&left)[4], const float (&right)[4]) {
+  a[0] = pack_pair<T>(left[0], left[1]);
+  a[1] = pack_pair<T>(left[2], left[3]);
+  a[2] = pack_pair<T>(right[0], right[1]);
+  a[3] = pack_pair<T>(right[2], right[3]);
+}
 /// sums += s tile: 16 rows of weights of the tile's first `count` rows, rounded to `T`; `dim` columns.
 template <class T, int D, int N>
 __device__ inline void add_weighted_rows(float (&sums)[D / 8][4], const float (&s)[N][4],
@@ -154,9 +162,8 @@ __device__ inline void add_weighted_rows(float (&sums)[D / 8][4], const float (&
   TMOR_UNROLL
   for (int k = 0; k < N / 2; ++k) {
     if (16 * k >= count) break;
-    const float(&left)[4] = s[2 * k], (&right)[4] = s[2 * k + 1];
-    const unsigned a[4] = {pack_pair<T>(left[0], left[1]), pack_pair<T>(left[2], left[3]),
-                           pack_pair<T>(right[0], right[1]), pack_pair<T>(right[2], right[3])};
+    unsigned a[4];
+    pack_weights<T>(a, s[2 * k], s[2 * k + 1]);
     TMOR_UNROLL
     for (int n = 0; n < D / 16; ++n) {
       if (16 * n >= dim) break;
