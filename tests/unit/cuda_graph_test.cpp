@@ -282,8 +282,8 @@ TEST_CASE("random draws: replays go on where the generator is, and leave it wher
     };
     std::vector<std::vector<float>> replayed, want;
     for (int i = 0; i < 4; ++i) {
-      if (i == 2) rng.bits();                // somebody else drew
-      if (i == 3) rng = Rng(9, 1);           // another stream, as a resumed run has
+      if (i == 2) rng.bits();       // somebody else drew
+      if (i == 3) rng = Rng(9, 1);  // another stream, as a resumed run has
       graph.replay();
       replayed.push_back(numbers());
     }

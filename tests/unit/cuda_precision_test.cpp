@@ -25,10 +25,11 @@ TEST_CASE_TEMPLATE("gradients of float weights, and contrast, on the GPU, by eit
 
 TEST_CASE("attention by wgmma is an error where it cannot be") {
   CHECK(cuda_attention() == CudaAttention::tiles);
-  CHECK_THROWS_WITH_AS(set_cuda_attention(CudaAttention::wgmma),
-                       "[cuda] attention by wgmma was asked for: it needs a GPU of compute capability 9 and a "
-                       "program compiled for sm_90a with TMOR_CUDA_SM90A",
-                       Error);
+  CHECK_THROWS_WITH_AS(
+      set_cuda_attention(CudaAttention::wgmma),
+      "[cuda] attention by wgmma was asked for: it needs a GPU of compute capability 9 and a "
+      "program compiled for sm_90a with TMOR_CUDA_SM90A",
+      Error);
   set_cuda_attention(CudaAttention::tiles);
 }
 

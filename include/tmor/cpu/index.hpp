@@ -40,9 +40,8 @@ void run_first_with_label(Cpu, const Tensor<std::int64_t, Cpu>& labels, bool neg
   C *const out = first.mutable_data(), *const part = share.defined() ? share.mutable_data() : nullptr;
   std::vector<Index> order(static_cast<std::size_t>(n));
   for (Index i = 0; i < n; ++i) order[static_cast<std::size_t>(i)] = i;
-  std::sort(order.begin(), order.end(), [&](Index a, Index b) {
-    return label[a] != label[b] ? label[a] < label[b] : a < b;
-  });
+  std::sort(order.begin(), order.end(),
+            [&](Index a, Index b) { return label[a] != label[b] ? label[a] < label[b] : a < b; });
   for (std::size_t i = 0, j; i < order.size(); i = j) {
     const bool alone = negative_alone && label[order[i]] < 0;
     for (j = i + 1; !alone && j < order.size() && label[order[j]] == label[order[i]];) ++j;

@@ -70,8 +70,8 @@ __device__ inline void weigh(float (&s)[N][4], float (&top)[2], float (&total)[2
 }
 /// After the last key: the inverse sums of weights, which are kept for backward with the largest scores.
 template <class T>
-__device__ inline void finish_rows(float (&inverse)[2], const AttentionView<T>& a, Index b, Index h, Index mine,
-                                   const float (&top)[2], float (&total)[2], float* maximum,
+__device__ inline void finish_rows(float (&inverse)[2], const AttentionView<T>& a, Index b, Index h,
+                                   Index mine, const float (&top)[2], float (&total)[2], float* maximum,
                                    float* inverse_sum) {
   const Lane lane;
   TMOR_UNROLL

@@ -21,9 +21,9 @@ namespace cuda {
 
 #if defined(__CUDACC__) && defined(TMOR_CUDA_SM90A)
 
-/// Rows of 64 columns of a tile, from one whose number is a multiple of 8 on, as factors B of a product: where
-/// they are, 1024 bytes from eight rows to the next eight, and the order of a row's columns, which is that of
-/// `Tile<T, 64>` at multiples of 1024 bytes (PTX ISA, "Matrix Descriptor Format": 128-byte swizzle).
+/// Rows of 64 columns of a tile, from one whose number is a multiple of 8 on, as factors B of a product:
+/// where they are, 1024 bytes from eight rows to the next eight, and the order of a row's columns, which is
+/// that of `Tile<T, 64>` at multiples of 1024 bytes (PTX ISA, "Matrix Descriptor Format": 128-byte swizzle).
 template <class T> __device__ inline std::uint64_t factor_of(const Eight<T>* p) {
   const std::uint64_t at = static_cast<std::uint64_t>(__cvta_generic_to_shared(p)) & 0x3ffff;
   return at / 16 | std::uint64_t{1} << 16 | std::uint64_t{1024 / 16} << 32 | std::uint64_t{1} << 62;
@@ -33,22 +33,22 @@ template <class T> __device__ inline std::uint64_t factor_of(const Eight<T>* p) 
 // it reads and writes must be left alone from `begin_products` to `end_products`.
 #define TMOR_WGMMA_4(i) "+f"(d[i][0]), "+f"(d[i][1]), "+f"(d[i][2]), "+f"(d[i][3])
 #define TMOR_WGMMA_16(i) TMOR_WGMMA_4(i), TMOR_WGMMA_4(i + 1), TMOR_WGMMA_4(i + 2), TMOR_WGMMA_4(i + 3)
-#define TMOR_WGMMA_N32(type)                                                                               \
-  asm volatile(                                                                                            \
-      "{ .reg .pred add; setp.ne.b32 add, %21, 0;"                                                         \
-      " wgmma.mma_async.sync.aligned.m64n32k16.f32." type "." type                                         \
-      " {%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15},"                           \
-      " {%16, %17, %18, %19}, %20, add, 1, 1, %22; }"                                                      \
-      : TMOR_WGMMA_16(0)                                                                                   \
+#define TMOR_WGMMA_N32(type)                                                     \
+  asm volatile(                                                                  \
+      "{ .reg .pred add; setp.ne.b32 add, %21, 0;"                               \
+      " wgmma.mma_async.sync.aligned.m64n32k16.f32." type "." type               \
+      " {%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15}," \
+      " {%16, %17, %18, %19}, %20, add, 1, 1, %22; }"                            \
+      : TMOR_WGMMA_16(0)                                                         \
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(add)), "n"(kTurned))
-#define TMOR_WGMMA_N64(type)                                                                               \
-  asm volatile(                                                                                            \
-      "{ .reg .pred add; setp.ne.b32 add, %37, 0;"                                                         \
-      " wgmma.mma_async.sync.aligned.m64n64k16.f32." type "." type                                         \
-      " {%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15,"                            \
-      " %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31},"                  \
-      " {%32, %33, %34, %35}, %36, add, 1, 1, %38; }"                                                      \
-      : TMOR_WGMMA_16(0), TMOR_WGMMA_16(4)                                                                 \
+#define TMOR_WGMMA_N64(type)                                                              \
+  asm volatile(                                                                           \
+      "{ .reg .pred add; setp.ne.b32 add, %37, 0;"                                        \
+      " wgmma.mma_async.sync.aligned.m64n64k16.f32." type "." type                        \
+      " {%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15,"           \
+      " %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}," \
+      " {%32, %33, %34, %35}, %36, add, 1, 1, %38; }"                                     \
+      : TMOR_WGMMA_16(0), TMOR_WGMMA_16(4)                                                \
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(add)), "n"(kTurned))
 
 /// `Rows`: b's rows are columns of d, 16 columns of theirs being multiplied; else b is 16 rows as they are.
@@ -197,7 +197,9 @@ inline std::atomic<CudaAttention>& attention_choice() {
 }
 
 /// Attention by the twin, where it is to do it: else false, and nothing has happened.
-template <class T> bool attend_by_wgmma(const AttentionCall<T, Cuda>& call, const Tensor<T, Cuda>& y) {
+template <class T>
+bool attend_by_wgmma([[maybe_unused]] const AttentionCall<T, Cuda>& call,
+                     [[maybe_unused]] const Tensor<T, Cuda>& y) {
   if (attention_choice() != CudaAttention::wgmma) return false;
 #if defined(__CUDACC__) && defined(TMOR_CUDA_SM90A)
   launch_attention(call, y, "attention by wgmma",

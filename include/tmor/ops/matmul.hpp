@@ -97,10 +97,9 @@ Tensor<T, Device> matmul(const Tensor<T, Device>& a, const Tensor<T, Device>& b)
 /// may be float: they are rounded to x's type before they are multiplied, their gradients are not.
 /// @throws ShapeError naming the shapes that do not fit.
 template <class T, class W, class Device>
-requires(std::is_same_v<W, T> || std::is_same_v<W, compute_t<T>>)
-    Tensor<T, Device> linear(const Tensor<T, Device>& x, const Tensor<W, Device>& w,
-                             const std::type_identity_t<Tensor<W, Device>>& b = {},
-                             Activation act = Activation::none) {
+requires(std::is_same_v<W, T> || std::is_same_v<W, compute_t<T>>) Tensor<T, Device> linear(
+    const Tensor<T, Device>& x, const Tensor<W, Device>& w,
+    const std::type_identity_t<Tensor<W, Device>>& b = {}, Activation act = Activation::none) {
   TMOR_CHECK_SHAPE(w.rank() == 2 && x.rank() >= 1 && x.size(-1) == w.size(1), "[linear] input ", x.shape(),
                    " and weight ", w.shape(), ": the input's last size must be the weight's second");
   TMOR_CHECK_SHAPE(!b.defined() || b.shape() == Shape{w.size(0)}, "[linear] bias ",
@@ -130,7 +129,8 @@ requires(std::is_same_v<W, T> || std::is_same_v<W, compute_t<T>>)
     if (tape)
       record(y, "linear", inputs(x, w, b),
              [x = save(x), w = save(weight),
-              y = save(act == Activation::relu ? y : Tensor<T, Device>::empty({0})), act](const Tensor<T, Device>& dy, Grads& g) {
+              y = save(act == Activation::relu ? y : Tensor<T, Device>::empty({0})),
+              act](const Tensor<T, Device>& dy, Grads& g) {
                const auto dz = act == Activation::relu ? detail::relu_backward(dy, y.get()) : dy;
                if (g.wants(0))
                  g.add(0, reshape(detail::matmul_values(detail::as_rows(dz), w.get()), x.get().shape()));

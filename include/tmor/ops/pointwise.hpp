@@ -127,7 +127,7 @@ Tensor<pointwise_t<F, Ts...>, Device> pointwise(const F& f, const Tensor<Ts, Dev
 /// GPU sums of bf16 and f16 may stay float: `sum_to<float>`.
 template <class To = void, class T, class Device>
 Tensor<std::conditional_t<std::is_void_v<To>, T, To>, Device> sum_to(const Tensor<T, Device>& x,
-                                                                      const Shape& shape) {
+                                                                     const Shape& shape) {
   using R = std::conditional_t<std::is_void_v<To>, T, To>;
   if constexpr (std::is_same_v<R, T>)
     if (x.shape() == shape) return x;

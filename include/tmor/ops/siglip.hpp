@@ -65,8 +65,7 @@ Tensor<param_t<T>, Device> siglip(const Tensor<T, Device>& a, const Tensor<T, De
              const Tn s = kept ? Tn() : Tn::empty({block, x.size(0)});
              const Te of_block = kept ? slopes : detail::slopes_of<E>(s);
              const auto of = [&](Index begin, Index count) {
-               if (!kept)
-                 pass(s, of_block, x, z, scale, detail::as_scalar(bias.get()), begin, count, sums);
+               if (!kept) pass(s, of_block, x, z, scale, detail::as_scalar(bias.get()), begin, count, sums);
                return detail::dense_rows(of_block, 0, count);
              };
              detail::add_pair_gradients<T>(g, x, z, log_scale.get(), scale, dy, block, of);
