@@ -33,6 +33,7 @@ TEST_CASE("schedules stay at their last value") {
   CHECK(Schedule::linear(10)(1000) == doctest::Approx(0));
   CHECK(Schedule::one_cycle(10)(1000) == doctest::Approx(1 / 25e4));
   CHECK(Schedule::one_cycle(1)(0) >= 0);
+  CHECK(Schedule::one_cycle(5, 0.2)(0) == doctest::Approx(1));  // the peak is the first step
   CHECK(Schedule::one_cycle(10, 1.0)(9) == doctest::Approx(1));
   CHECK(Schedule::cosine(10).warmed_up(0)(0) == 1);
 }

@@ -116,7 +116,8 @@ class Schedule {
                                             milestones_.begin()));
       case Kind::one_cycle: {
         const double peak = rise_ * total - 1, last = total - 1;  // as in PyTorch, the peak may lie between
-        if (t <= peak) return detail::half_cosine(start_, 1, t / peak);
+        // A peak at the first step, but for rounding, has no rise.
+        if (peak > 1e-9 && t <= peak) return detail::half_cosine(start_, 1, t / peak);
         return last <= peak ? value_
                             : detail::half_cosine(1, value_, std::min((t - peak) / (last - peak), 1.0));
       }
