@@ -101,8 +101,21 @@ with tempfile.TemporaryDirectory() as name:
     planted_sequences(tmp / "ut")
     windows = ["utkinect", "--data", tmp / "ut", "--size", "tiny", "--batch", 4, "--frames", 8, "--hop", 8, "--head-width", 8,
                "--json"]
-    a, b = on_both("detection", *windows)
-    check(len(a) == len(b) > 100 and max(abs(x - y) for x, y in zip(a, b)) < 1e-3, "losses, and logits of test videos")
+    for name, more in (("detection", []), ("frozen tokens", ["--head-epochs", 2])):
+        a, b = on_both(name, *windows, *more)
+        check(len(a) == len(b) > 100 and max(abs(x - y) for x, y in zip(a, b)) < 1e-3, f"{name}: losses, and logits of test videos")
+
+    # All protocols on generated clips: the video tower, an encoder trained further, a head on frozen tokens.
+    figures = []
+    for d in ("cpu", "cuda"):
+        done = run("evaluate", "--model", tmp / "cpu/model.safetensors", "--eval-clips", 66, "--device", d, "--json")
+        check(done.returncode == 0, f"evaluate on {d}: {done.stderr[-800:]}")
+        figures.append(json.loads(done.stdout.splitlines()[-1]))
+    a, b = figures
+    for direction in ("s2v", "v2s", "v2t", "t2v"):
+        alike([a["retrieval"][direction]["median_rank"]], [b["retrieval"][direction]["median_rank"]], 0.1, direction)
+    for section, figure, near in (("fine_tune", "top1", 0.05), ("detection", "map", 0.01)):
+        check(abs(a[section][figure] - b[section][figure]) <= near, f"{section}: {a[section]} and {b[section]}")
 
     # Captions.
     planted_sports(tmp / "penn", ["bowl", "golf_swing", "squat", "pullup"], 8)

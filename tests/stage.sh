@@ -119,7 +119,7 @@ case $stage in
     if ! has python3; then
       echo "programs with --device cuda are not run: no python3"
     else
-      programs="pretrain nw_ucla utkinect penn_action"
+      programs="pretrain nw_ucla utkinect penn_action evaluate"
       compile_programs "$build/examples" -DTMOR_CUDA_EMULATED $programs &
       nice g++ -std=c++20 -O1 -march=native -Wall -Wextra -Wshadow -Wconversion -Werror -DTMOR_CUDA_EMULATED \
         -I "$root/include" -I "$root/examples" -x c++ -c "$root/examples/common/cuda.cu" -o "$build/cuda.o"

@@ -11,6 +11,12 @@ Encode encoder_on_cuda(const tmor::models::SkeletonEncoder<>& encoder) {
   return encoder_on<tmor::Cuda>(encoder);
 }
 
+Watch videos_on_cuda(const tmor::models::TriModal<>& m) { return videos_on<tmor::Cuda>(m); }
+
+double train_head_cuda(const tmor::models::FrameHead<>& head, const tmor::eval::HeadTraining& t) {
+  return train_head<tmor::Cuda>(head, t);
+}
+
 tmor::train::LoopResult learn_windows_cuda(const WindowDetector<>& m, tmor::data::Loader<WindowBatch>& loader,
                                            Rng& rng, const Learning& o,
                                            const std::function<Json()>& validate) {

@@ -174,7 +174,8 @@ void refit_head(TrainedDetector& m, const VideoSet& set, Json& figures) {
       {.head = o.head_config(m.detector.encoder.width(), std::ssize(set.classes), o.head_window),
        .epochs = o.head_epochs,
        .window = o.head_window,
-       .seed = o.common.seed},
+       .seed = o.common.seed,
+       .train = trainer_on(o.common.device)},
       &loss);
   figures["head_loss"] = loss;
 }

@@ -35,6 +35,17 @@ Encode encoder_on(const std::string& device, const tmor::models::SkeletonEncoder
   TASK_ON(device, encoder_on, encoder);
 }
 
+Watch videos_on(const std::string& device, const tmor::models::TriModal<>& m) {
+  TASK_ON(device, videos_on, m);
+}
+
+std::function<double(const tmor::models::FrameHead<>&, const tmor::eval::HeadTraining&)> trainer_on(
+    const std::string& device) {
+  return [device](const tmor::models::FrameHead<>& head, const tmor::eval::HeadTraining& t) {
+    TASK_ON(device, train_head, head, t);
+  };
+}
+
 tmor::train::LoopResult learn_windows(const std::string& device, const WindowDetector<>& m,
                                       tmor::data::Loader<WindowBatch>& loader, Rng& rng, const Learning& o,
                                       const std::function<Json()>& validate) {

@@ -9,6 +9,7 @@
 
 #include "common/trained.hpp"
 #include "tmor/data/loader.hpp"
+#include "tmor/eval/head_training.hpp"
 #include "tmor/io/json.hpp"
 #include "tmor/train/fine_tune.hpp"
 #include "tmor/train/loop.hpp"
@@ -21,6 +22,9 @@ using Classifier = tmor::train::SkeletonClassifier<>;
 using Logits = std::function<Tensor<>(const Batch&)>;
 /// What a frozen encoder makes of clips or windows, in evaluation mode, on the CPU.
 using Encode = std::function<tmor::models::SkeletonFeatures<>(const Batch&)>;
+
+/// Unit embeddings of videos (N, F, H, W, 3), on the CPU.
+using Watch = std::function<Tensor<>(const Tensor<>&)>;
 
 /// How to train.
 struct Learning {
@@ -36,6 +40,13 @@ void check_gpu();
 
 /// `encoder` at work on the device; numbers of it are copied there, or shared on the CPU.
 Encode encoder_on(const std::string& device, const tmor::models::SkeletonEncoder<>& encoder);
+
+/// The video tower of `m` at work on the device, as `encoder_on`.
+Watch videos_on(const std::string& device, const tmor::models::TriModal<>& m);
+
+/// Trains heads on frozen tokens on the device.
+std::function<double(const tmor::models::FrameHead<>&, const tmor::eval::HeadTraining&)> trainer_on(
+    const std::string& device);
 
 /// Trains the towers of `m`; they end as their averages, unless a signal stopped the run. `validate()` sees
 /// them in `m`, as their averages.

@@ -4,6 +4,7 @@
 
 #include "common/device.hpp"
 #include "common/probes.hpp"
+#include "common/schedule.hpp"
 #include "tmor/eval/detection.hpp"
 #include "tmor/eval/retrieval.hpp"
 #include "tmor/eval/zero_shot.hpp"
@@ -119,7 +120,8 @@ Json zero_shot_section(const TriModel& m, const Encode& encode, const EvalSet& s
 
 }  // namespace
 
-Json retrieval_section(const TriModel& m, const Encode& encode, const EvalSet& set, EvalDetails* details) {
+Json retrieval_section(const TriModel& m, const Encode& encode, const std::string& device, const EvalSet& set,
+                       EvalDetails* details) {
   const tmor::NoGrad guard;
   const Index n = std::min(set.sizes.retrieval, set.bodies.size());
   std::vector<tmor::SkeletonSequence> skeletons;
@@ -134,11 +136,12 @@ Json retrieval_section(const TriModel& m, const Encode& encode, const EvalSet& s
   std::vector<Tensor<>> videos;
   const bool sees =
       m.net.video && m.net.config.video->features == 0;  // generated clips have no stored features
+  const Watch watch = sees && n > 0 ? videos_on(device, m.net) : Watch{};
   for (Index i = 0; sees && i < n; i += 64) {
     std::vector<const std::vector<tmor::io::Pixels>*> some;
     for (Index k = i; k < std::min(n, i + 64); ++k)
       some.push_back(&set.bodies.triplets[static_cast<std::size_t>(k)].video);
-    videos.push_back(m.net.embed_frames(frames_of(some, *m.net.config.video), Context{}));
+    videos.push_back(watch(frames_of(some, *m.net.config.video)));
   }
   const auto s = embed_skeletons(encode, m.input, skeletons);
   const auto v = videos.empty() ? Tensor<>() : tmor::concat(videos, 0);
@@ -188,9 +191,12 @@ Json detection_section(const Candidate& m, const Encode& encode, const EvalSet& 
   namespace synth = tmor::data::synth;
   if (!m.encoder) return {{"map", nullptr}, {"reason", "coordinates have no frame tokens"}};
   const auto test = token_sequences(m, encode, set.test_sequences, false);
-  const auto r = tmor::eval::detection(
-      token_sequences(m, encode, set.sequences, false), test, synth::kTrainedActions,
-      {.head = tmor::models::TcnConfig{.width = 128}, .epochs = 30, .policies = {"all-steps"}});
+  const auto r =
+      tmor::eval::detection(token_sequences(m, encode, set.sequences, false), test, synth::kTrainedActions,
+                            {.head = tmor::models::TcnConfig{.width = 128},
+                             .epochs = 30,
+                             .policies = {"all-steps"},
+                             .train = trainer_on(m.device)});
   Json j{{"map", r.maps[0].map},
          {"chance", r.maps[0].chance},
          {"protocol", r.protocol + "; " + r.maps[0].protocol}};
@@ -251,14 +257,20 @@ Json fine_tune_section(const Candidate& m, const EvalSet& set) {
       clips.push_back(augmented(skeletons[static_cast<std::size_t>(i)], m.input, 0, rng));
       labels.push_back(set.train.actions[static_cast<std::size_t>(i)]);
     }
-    const auto b = make_batch(clips, labels, m.input.streams);
-    return tmor::train::LabelledClips{b.x, b.present, b.labels};
+    return make_batch(clips, labels, m.input.streams);
   };
   const tmor::train::FineTuneOptions o{.epochs = 5, .batch = 64, .quiet = true};
-  const auto tuned =
-      tmor::train::fine_tune(*m.encoder, synth::kTrainedActions, std::ssize(skeletons), batch_of, o);
-  const auto scores = in_pieces(set.bodies.skeletons(), m.input,
-                                [&](const Batch& b) { return tuned(b.x, Context{}, b.present); });
+  Rng rng(o.seed);
+  const Classifier model = tmor::train::tunable(*m.encoder, synth::kTrainedActions, rng, o);
+  auto loader = tmor::train::fine_tune_loader<Batch>(std::ssize(skeletons), batch_of, o);
+  Tensor<> scores;
+  stop_if_interrupted(learn_classes(
+      m.device, model, loader, rng,
+      {.loop = tmor::train::fine_tune_loop(loader, o),
+       .weight_decay = o.weight_decay,
+       .label_smoothing = o.label_smoothing},
+      [](const Logits&) { return Json::object(); },
+      [&](const Logits& logits) { scores = in_pieces(set.bodies.skeletons(), m.input, logits); }));
   const auto a = tmor::eval::accuracy(scores, set.bodies.actions);
   return {{"top1", a.top1},
           {"mean_class", a.mean_class},
@@ -278,7 +290,7 @@ Json evaluate(const Candidate& m, const EvalSet& set, EvalDetails* details) {
   j["detection"] = detection_section(m, encode, set, details);
   if (m.towers && m.towers->net.text) {
     j["zero_shot"] = zero_shot_section(*m.towers, encode, set, details);
-    j["retrieval"] = retrieval_section(*m.towers, encode, set, details);
+    j["retrieval"] = retrieval_section(*m.towers, encode, m.device, set, details);
   } else {
     const auto none = no_tower("the model has no text tower");
     j["zero_shot"] = {

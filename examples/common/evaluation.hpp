@@ -21,7 +21,7 @@ struct Candidate {
   const tmor::models::SkeletonEncoder<>* encoder = nullptr;
   const TriModel* towers = nullptr;  ///< for what texts and videos are needed
   InputOptions input;
-  std::string device = "cpu";  ///< where the encoder works
+  std::string device = "cpu";  ///< where towers work, and what is trained on them
 };
 
 /// Of retrieval: from skeletons, videos or texts to another of them.
@@ -48,7 +48,8 @@ Tensor<> embed_skeletons(const Encode& encode, const InputOptions& in,
 std::vector<Index> range(Index begin, Index end);
 
 /// Retrieval in all directions that the model has towers for, on clips of unseen bodies and cameras.
-Json retrieval_section(const TriModel& m, const Encode& encode, const EvalSet& set, EvalDetails* details);
+Json retrieval_section(const TriModel& m, const Encode& encode, const std::string& device, const EvalSet& set,
+                       EvalDetails* details);
 
 /// All of it for one model.
 Json evaluate(const Candidate& m, const EvalSet& set, EvalDetails* details = nullptr);

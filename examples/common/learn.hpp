@@ -194,6 +194,16 @@ template <class Device> Encode encoder_on(const tmor::models::SkeletonEncoder<>&
   };
 }
 
+/// `videos_on` of device.hpp on `Device`.
+template <class Device> Watch videos_on(const tmor::models::TriModal<>& m) {
+  return [net = tmor::to<Device>(m)](const Tensor<>& frames) {
+    const tmor::NoGrad guard;
+    return tmor::to<Cpu>(net.embed_frames(moved<Device>(frames), Context{}));
+  };
+}
+
+using tmor::eval::train_head;
+
 /// `learn_windows` of device.hpp on `Device`.
 template <class Device>
 tmor::train::LoopResult learn_windows(const WindowDetector<>& m, tmor::data::Loader<WindowBatch>& loader,
@@ -227,6 +237,8 @@ tmor::train::LoopResult learn_captions(const CaptionTowers<>& m, tmor::data::Loa
 // Of common/cuda.cu.
 void check_cuda();
 Encode encoder_on_cuda(const tmor::models::SkeletonEncoder<>&);
+Watch videos_on_cuda(const tmor::models::TriModal<>&);
+double train_head_cuda(const tmor::models::FrameHead<>&, const tmor::eval::HeadTraining&);
 tmor::train::LoopResult learn_windows_cuda(const WindowDetector<>&, tmor::data::Loader<WindowBatch>&, Rng&,
                                            const Learning&, const std::function<Json()>&);
 tmor::train::LoopResult learn_captions_cuda(const CaptionTowers<>&, tmor::data::Loader<CaptionedBatch>&, Rng&,

@@ -55,8 +55,8 @@ Json run(const Settings& o) {
 
   train_towers(model, data, o, out, [&] {
     if (o.eval_every == 0 || !set || !model.net.text) return Json::object();
-    const auto figures =
-        task::retrieval_section(model, task::encoder_on(o.common.device, model.net.skeleton), *set, nullptr);
+    const auto figures = task::retrieval_section(model, task::encoder_on(o.common.device, model.net.skeleton),
+                                                 o.common.device, *set, nullptr);
     return Json{{"s2t_r1", figures["s2t"]["r1"]}, {"t2s_r1", figures["t2s"]["r1"]}};
   });
   r["seconds_trained"] = seconds();

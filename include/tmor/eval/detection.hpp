@@ -6,13 +6,9 @@
 
 #include <cmath>
 
+#include "tmor/eval/head_training.hpp"
 #include "tmor/eval/zero_shot.hpp"
-#include "tmor/losses/classification.hpp"
 #include "tmor/metrics/frame_map.hpp"
-#include "tmor/models/detection/head.hpp"
-#include "tmor/optim/adamw.hpp"
-#include "tmor/optim/clip.hpp"
-#include "tmor/optim/schedule.hpp"
 
 TMOR_BEGIN
 namespace eval {
@@ -32,6 +28,8 @@ struct DetectionOptions {
   double clip_norm = 1;
   std::uint64_t seed = 0;  ///< of the weights, the order and the dropout
   std::vector<std::string> policies = {"all-steps", "tsu", "charades-official", "nan-skip"};
+  /// Trains the head; by `train_head<Cuda>` on a GPU.
+  std::function<double(const models::FrameHead<>&, const HeadTraining&)> train = train_head<Cpu>;
 };
 
 struct DetectionResult {
@@ -185,7 +183,7 @@ inline DetectionModel fit_detection(std::span<const DetectionSequence> train, In
   TMOR_CHECK(o.epochs >= 1 && o.batch_size >= 1 && o.window >= 1, "[detection] ", o.epochs,
              " epochs, batches of ", o.batch_size, ", windows of ", o.window, ": want at least 1 of each");
   const Rng root(o.seed);
-  Rng weights = root.fork(0), order = root.fork(1), noise = root.fork(2);
+  Rng weights = root.fork(0), order = root.fork(1);
   const auto scale = detail::token_scale(train);
 
   std::vector<std::vector<float>> targets;
@@ -210,45 +208,41 @@ inline DetectionModel fit_detection(std::span<const DetectionSequence> train, In
     const double p = share[static_cast<std::size_t>(c)] / rows;
     head.out().b.mutable_data()[c] = static_cast<float>(std::log(p / (1 - p)));
   }
-  optim::AdamW<> optimizer(parameters(head), {.lr = o.lr, .weight_decay = o.weight_decay});
   const Index batches = (std::ssize(windows) + o.batch_size - 1) / o.batch_size;
-  const auto schedule = optim::Schedule::cosine(o.epochs * batches);
   std::vector<Tensor<>> scaled;
   {
     const NoGrad guard;
     for (const auto& s : train) scaled.push_back(scale(s.tokens.detach()));
   }
-
-  double mean_loss = 0;
-  for (Index epoch = 0, step = 0; epoch < o.epochs; ++epoch) {
-    order.shuffle(windows);
-    mean_loss = 0;
-    for (Index b = 0; b < batches; ++b, ++step) {
-      const auto first = static_cast<std::size_t>(b * o.batch_size);
-      const auto part = std::span(windows).subspan(
-          first, std::min(static_cast<std::size_t>(o.batch_size), windows.size() - first));
-      Index longest = 0;
-      for (const auto& w : part) longest = std::max(longest, w.rows);
-      const Index n = std::ssize(part);
-      auto x = Tensor<>::zeros({n, longest, width}), y = Tensor<>::zeros({n, longest, classes}),
-           mask = Tensor<>::zeros({n, longest});
-      auto counted = Tensor<bool>::zeros({n, longest, classes});
-      for (Index i = 0; i < n; ++i) {
-        const auto& w = part[static_cast<std::size_t>(i)];
-        std::copy_n(scaled[w.sequence].data() + w.start * width, w.rows * width,
-                    x.mutable_data() + i * longest * width);
-        std::copy_n(targets[w.sequence].data() + w.start * classes, w.rows * classes,
-                    y.mutable_data() + i * longest * classes);
-        std::fill_n(mask.mutable_data() + i * longest, w.rows, 1.0f);
-        std::fill_n(counted.mutable_data() + i * longest * classes, w.rows * classes, true);
-      }
-      const auto bce = loss::bce_with_logits(head(x, {.training = true, .rng = &noise}, mask), y, counted);
-      backward(bce);
-      optim::clip_grad_norm(optimizer.params(), o.clip_norm);
-      optimizer.step(o.lr * schedule(step));
-      mean_loss += static_cast<double>(bce.item()) / static_cast<double>(batches);
+  Index step = 0;
+  const auto next = [&] {
+    if (step % batches == 0) order.shuffle(windows);
+    const auto first = static_cast<std::size_t>(step++ % batches * o.batch_size);
+    const auto part = std::span(windows).subspan(
+        first, std::min(static_cast<std::size_t>(o.batch_size), windows.size() - first));
+    Index longest = 0;
+    for (const auto& w : part) longest = std::max(longest, w.rows);
+    const Index n = std::ssize(part);
+    const HeadBatch b{Tensor<>::zeros({n, longest, width}), Tensor<>::zeros({n, longest}),
+                      Tensor<>::zeros({n, longest, classes}), Tensor<bool>::zeros({n, longest, classes})};
+    for (Index i = 0; i < n; ++i) {
+      const auto& w = part[static_cast<std::size_t>(i)];
+      std::copy_n(scaled[w.sequence].data() + w.start * width, w.rows * width,
+                  b.x.mutable_data() + i * longest * width);
+      std::copy_n(targets[w.sequence].data() + w.start * classes, w.rows * classes,
+                  b.y.mutable_data() + i * longest * classes);
+      std::fill_n(b.mask.mutable_data() + i * longest, w.rows, 1.0f);
+      std::fill_n(b.counted.mutable_data() + i * longest * classes, w.rows * classes, true);
     }
-  }
+    return b;
+  };
+  const double mean_loss = o.train(head, {.next = next,
+                                          .epochs = o.epochs,
+                                          .batches = batches,
+                                          .lr = o.lr,
+                                          .weight_decay = o.weight_decay,
+                                          .clip_norm = o.clip_norm,
+                                          .noise = root.fork(2)});
   if (loss) *loss = mean_loss;
   DetectionModel model;
   model.scale = scale;

@@ -66,21 +66,27 @@ struct FineTuneOptions {
   bool quiet = false;  ///< nothing on standard error
 };
 
-/// Trains a copy of `encoder` with a new linear layer by AdamW, one cycle and cross-entropy. `samples` is how
-/// many there are to train on; `make(plan)` returns the `LabelledClips` of `plan.samples`, augmented by
-/// `plan.rng(i)`, and is called on a thread of its own. A run that SIGINT or SIGTERM ends throws Error.
-/// @throws Error for less than two classes, no samples, or a loss that is no longer finite.
-template <class Make>
-SkeletonClassifier<> fine_tune(const models::SkeletonEncoder<>& encoder, Index classes, Index samples,
-                               Make&& make, const FineTuneOptions& o = {}) {
+/// What is trained: a copy of `encoder`, all of it, and a new linear layer. @throws Error for less than two
+/// classes.
+template <class T, class Device>
+SkeletonClassifier<T, Device> tunable(const models::SkeletonEncoder<T, Device>& encoder, Index classes,
+                                      Rng& rng, const FineTuneOptions& o) {
   TMOR_CHECK(classes >= 2, "[fine_tune] ", classes, " classes; there is nothing to tell apart");
-  Rng rng(o.seed);
-  SkeletonClassifier<> model(rng, deep_copy(encoder), o.dropout, classes);
+  SkeletonClassifier<T, Device> model(rng, deep_copy(encoder), o.dropout, classes);
   set_trainable(model, true);
-  data::Loader<LabelledClips> loader(
-      samples, [&](const data::BatchPlan& plan) { return make(plan); },
+  return model;
+}
+
+/// Batches of `samples` clips, which `make(plan)` makes on a thread of its own.
+template <class B, class Make>
+data::Loader<B> fine_tune_loader(Index samples, Make&& make, const FineTuneOptions& o) {
+  return data::Loader<B>(
+      samples, std::forward<Make>(make),
       {.batch_size = o.batch, .drop_last = samples > o.batch, .seed = o.seed, .workers = 1});
-  optim::AdamW<> optimizer(parameters(model), {.lr = o.lr, .weight_decay = o.weight_decay});
+}
+
+/// One cycle over the batches of `loader`.
+template <class B> LoopOptions fine_tune_loop(const data::Loader<B>& loader, const FineTuneOptions& o) {
   LoopOptions l;
   l.epochs = o.epochs;
   l.lr = o.lr;
@@ -89,7 +95,22 @@ SkeletonClassifier<> fine_tune(const models::SkeletonEncoder<>& encoder, Index c
   l.validate_every = 0;
   l.quiet = o.quiet;
   l.schedule = optim::Schedule::one_cycle(total_steps(loader, l), o.warm_up);
-  Loop loop(model, optimizer, loader, rng, l);
+  return l;
+}
+
+/// Trains a copy of `encoder` with a new linear layer by AdamW, one cycle and cross-entropy. `samples` is how
+/// many there are to train on; `make(plan)` returns the `LabelledClips` of `plan.samples`, augmented by
+/// `plan.rng(i)`, and is called on a thread of its own. A run that SIGINT or SIGTERM ends throws Error.
+/// @throws Error for less than two classes, no samples, or a loss that is no longer finite.
+template <class Make>
+SkeletonClassifier<> fine_tune(const models::SkeletonEncoder<>& encoder, Index classes, Index samples,
+                               Make&& make, const FineTuneOptions& o = {}) {
+  Rng rng(o.seed);
+  SkeletonClassifier<> model = tunable(encoder, classes, rng, o);
+  auto loader = fine_tune_loader<LabelledClips>(
+      samples, [&](const data::BatchPlan& plan) { return make(plan); }, o);
+  optim::AdamW<> optimizer(parameters(model), {.lr = o.lr, .weight_decay = o.weight_decay});
+  Loop loop(model, optimizer, loader, rng, fine_tune_loop(loader, o));
   const auto r = loop.run([&](const LabelledClips& b, const Context& ctx) {
     return loss::cross_entropy(model(b.x, ctx, b.present), b.labels, {.label_smoothing = o.label_smoothing});
   });
