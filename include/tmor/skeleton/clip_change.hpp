@@ -131,8 +131,9 @@ template <class Device> void check_batch(const SkeletonBatch<Device>& b, const c
 }  // namespace detail
 
 /// Each clip n of the batch changed as `changes[n]` says, with `frames` frames; on the batch's device, by the
-/// same arithmetic on every one. Missing joints stay missing and zero; persons of whom nothing is left are absent.
-/// What is random depends on the clip's change alone, not on the batch or on how many threads there are.
+/// same arithmetic on every one. Missing joints stay missing and zero; persons of whom nothing is left are
+/// absent. What is random depends on the clip's change alone, not on the batch or on how many threads there
+/// are.
 /// @throws ShapeError for shapes that do not agree, Error for stretches outside the clip, probabilities
 /// outside [0, 1], and coordinates that want a gradient.
 template <class Device>
