@@ -57,9 +57,9 @@ namespace detail {
 /// UTF-8 as JSON's writer checks it.
 inline bool is_utf8(const std::string& text) {
   try {
-    io::json_text(io::Json(text));
+    io::Json(text).dump();
     return true;
-  } catch (const Error&) {
+  } catch (const io::Json::exception&) {
     return false;
   }
 }

@@ -41,6 +41,11 @@ template <class C> struct InfoNceData {
   template <class V, class At> TMOR_HD TMOR_ALWAYS_INLINE V targets(At at, Index i) const {
     return pairs.template value<V>(at, i, n);
   }
+  /// e^(S - shift) of v = S / scale. Rounded in the same way in every pass: logits may be thousands, and a
+  /// softmax is right only if its terms are those of its sum.
+  template <class V> TMOR_HD TMOR_ALWAYS_INLINE V power(V v, V shift) const {
+    return math::exp(math::fma(v, V(factor()), -shift));
+  }
 };
 
 /// Can logits down to `below` under the top share its exponential? A term this far below it is a normal
@@ -133,16 +138,16 @@ template <class C> struct InfoNceSums {
       Two<C> both;
       if (shared) {
         both = team.sum(d.n, [&](auto at) {
-          const V v = at.load(static_cast<const C*>(s)) * scale, e = math::exp(v - shift);
+          const V v = at.load(static_cast<const C*>(s)), e = d.template power<V>(v, shift);
           at.store(s, e);  // read again where there is one block only
           add_to_column(at, e);
-          return Two<V>{e, d.template targets<V>(at, i) * v};
+          return Two<V>{e, d.template targets<V>(at, i) * (v * scale)};
         });
       } else {
         both = team.sum(d.n, [&](auto at) {
-          const V v = at.load(static_cast<const C*>(s)) * scale;
-          add_to_column(at, math::exp(v - at.load(static_cast<const C*>(d.block_shift))));
-          return Two<V>{math::exp(v - shift), d.template targets<V>(at, i) * v};
+          const V v = at.load(static_cast<const C*>(s));
+          add_to_column(at, d.template power<V>(v, at.load(static_cast<const C*>(d.block_shift))));
+          return Two<V>{d.template power<V>(v, shift), d.template targets<V>(at, i) * (v * scale)};
         });
       }
       team.at(0, [&](Index) {
@@ -236,7 +241,7 @@ template <class C, class S> struct InfoNceGradient {
     S* out = slopes + r * d.n;
     const Index i = d.first + r;
     const C *column_sum = d.column_sum, *column_shift = d.column_shift;
-    const V row(d.row_sum[i]), shift(d.row_shift[i]), scale(d.factor());
+    const V row(d.row_sum[i]), shift(d.row_shift[i]);
     const auto each = [&](auto&& softmaxes) {
       team.each(d.n, [&](auto at) {
         const V p = softmaxes(at, at.load(s), at.load(column_sum));
@@ -245,13 +250,12 @@ template <class C, class S> struct InfoNceGradient {
     };
     if (*d.shared == C(0)) {
       each([&](auto at, V v, V column) {
-        const V logit = v * scale;
-        return math::exp(logit - shift) * row + math::exp(logit - at.load(column_shift)) * column;
+        return d.template power<V>(v, shift) * row + d.template power<V>(v, at.load(column_shift)) * column;
       });
     } else if (d.whole()) {
       each([&](auto, V v, V column) { return v * (row + column); });
     } else {
-      each([&](auto, V v, V column) { return math::exp(v * scale - shift) * (row + column); });
+      each([&](auto, V v, V column) { return d.template power<V>(v, shift) * (row + column); });
     }
   }
 };
