@@ -93,22 +93,27 @@ struct FrozenResult {
   std::vector<tmor::eval::FewShotPoint> few_shot;
 };
 
-/// `train`: the samples under each view. The linear layer is fitted to all of them, few-shot to their means.
+/// Frozen features of the unseen actions' clips: `pooled` (width) of each clip, and behind it its frame
+/// tokens in their order. `train`: under each view; `test`: the mean over them. The linear layer reads all,
+/// fitted to each view of a training clip; few-shot has too few clips for that and reads the pooled means.
 inline FrozenResult probe(const std::vector<tmor::eval::Features>& train, const tmor::eval::Features& test,
-                          std::uint64_t seed) {
-  tmor::eval::Features mean = train.front(), all = mean;
+                          Index width, std::uint64_t seed) {
+  const auto pooled = [&](const Tensor<>& x, const tmor::eval::Features& of) {
+    return tmor::eval::Features{tmor::narrow(x, 1, 0, width), of.y, of.classes};
+  };
+  tmor::eval::Features all{{}, {}, test.classes};
   std::vector<Tensor<>> x;
   std::vector<Index> clip;
-  all.y.clear();
   for (const auto& view : train) {
     x.push_back(view.x);
     all.y.insert(all.y.end(), view.y.begin(), view.y.end());
     for (Index i = 0; i < view.size(); ++i) clip.push_back(i);
   }
   all.x = tmor::concat(x, 0);
-  mean.x = tmor::mean(tmor::stack(x, 0), {0});
   return {tmor::eval::linear_probe(all, test, {.seed = seed}, clip).test.top1,
-          tmor::eval::few_shot(mean, test, {.seeds = 5, .seed = seed}).points};
+          tmor::eval::few_shot(pooled(tmor::mean(tmor::stack(x, 0), {0}), train[0]), pooled(test.x, test),
+                               {.seeds = 5, .seed = seed})
+              .points};
 }
 
 /// One nearest neighbour in place of a fitted classifier.
@@ -199,12 +204,15 @@ inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, c
         const auto encode = task::encoder_on(o.common.device, model.skeleton);
         auto under = [&](bool train_side, const std::vector<task::View>& views) {
           return unseen(train_side, [&](const std::vector<const Clip*>& which) {
-            return over_views(which, views, input, [&](const task::Batch& b) { return encode(b).pooled; });
+            return over_views(which, views, input, [&](const task::Batch& b) {
+              const auto f = encode(b);
+              return tmor::concat(std::vector<Tensor<>>{f.pooled, tmor::flatten(f.tokens, 1, -1)}, 1);
+            });
           });
         };
         std::vector<tmor::eval::Features> train;
         for (const auto& view : test_views(input)) train.push_back(under(true, {view}));
-        return probe(train, under(false, test_views(input)), seed);
+        return probe(train, under(false, test_views(input)), model.skeleton.config.width(), seed);
       };
       untrained.add(frozen());
       coordinates.add(probe_nearest(unseen(true, task::coordinate_features),
@@ -282,9 +290,9 @@ inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, c
       "Penn Action, manual 2-D poses; trained on the training clips and captions of 10 actions, 5 unseen, "
       "fixed splits; test clips of "
       "the official test flag, seen by their skeletons alone, averaged over 8 fixed views; linear: logistic "
-      "regression on "
-      "frozen pooled features of the unseen actions' training clips under each of those views, few-shot: on "
-      "their means, 5 draws; nearest_neighbour: 1-NN (L2) "
+      "regression on frozen pooled features and frame tokens of the unseen actions' training clips under "
+      "each "
+      "of those views; few-shot: on their pooled means, 5 draws; nearest_neighbour: 1-NN (L2) "
       "on normalised coordinates of "
       "the same clips; untrained: the encoder as initialised";
   return r;
