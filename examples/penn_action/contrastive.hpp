@@ -288,13 +288,11 @@ inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, c
   r["seed"] = o.common.seed;
   r["protocol"] =
       "Penn Action, manual 2-D poses; trained on the training clips and captions of 10 actions, 5 unseen, "
-      "fixed splits; test clips of "
-      "the official test flag, seen by their skeletons alone, averaged over 8 fixed views; linear: logistic "
-      "regression on frozen pooled features and frame tokens of the unseen actions' training clips under "
-      "each "
-      "of those views; few-shot: on their pooled means, 5 draws; nearest_neighbour: 1-NN (L2) "
-      "on normalised coordinates of "
-      "the same clips; untrained: the encoder as initialised";
+      "fixed splits; test clips of the official test flag, seen by their skeletons alone, averaged over 8 "
+      "fixed views; linear: logistic regression on frozen pooled features and frame tokens of the unseen "
+      "actions' training clips under each of those views; few-shot: on their pooled means, 5 draws; "
+      "nearest_neighbour: 1-NN (L2) on normalised coordinates of the same clips; untrained: the encoder "
+      "as initialised";
   return r;
 }
 
