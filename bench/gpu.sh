@@ -5,10 +5,11 @@
 #
 # Builds the kernels for the GPU at hand with nvcc and, on it: compares every family of operations with the CPU
 # (tests/cuda), trains a small T-MOR beside the CPU's loss curve, repeats the comparison under the tools of
-# compute-sanitizer, and times operations and training steps, beside PyTorch where there is one. Results are written to
-# DIR (default build/gpu): gpu.json and gpu.md; --write puts them into docs/results too. The checkout, nvcc and g++ are
-# all that is needed: these programs use no other header. --dry-run builds for TMOR_CUDA_ARCH (default 90), tries that the
-# programs say in one line that there is no GPU, and stops. Exit status: 0 when all comparisons hold, 1 otherwise.
+# compute-sanitizer, times operations and training steps, beside PyTorch where there is one, and reads Nsight's counters
+# of the slowest kernels where ncu is installed. Results are written to DIR (default build/gpu): gpu.json and gpu.md;
+# --write puts them into docs/results too. The checkout, nvcc and g++ are all that is needed: these programs use no other
+# header. --dry-run builds for TMOR_CUDA_ARCH (default 90), tries that the programs say in one line that there is no GPU,
+# and stops. Exit status: 0 when all comparisons hold, 1 otherwise.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 out=$root/build/gpu
@@ -120,6 +121,13 @@ if "$torch" -c 'import torch' 2>/dev/null; then
   step torch 120 "$torch" "$root/bench/peers/peer_gpu.py" --compile $quick
 else
   echo "$torch has no PyTorch: left out" | tee "$out/no_torch.txt"
+fi
+if command -v ncu >/dev/null; then # counters may be kept from users: that is no failure of ours
+  counted=$status
+  step nsight 60 ncu --csv --launch-count 3000 --metrics "gpu__time_duration.sum,dram__throughput.avg.pct_of_peak_sustained_elapsed,sm__throughput.avg.pct_of_peak_sustained_elapsed,sm__warps_active.avg.pct_of_peak_sustained_active" "$out/families"
+  status=$counted
+else
+  echo "ncu is not installed: no counters of kernels" | tee "$out/no_nsight.txt"
 fi
 python3 "$root/bench/gpu/report.py" "$out" --gpu "$gpu" --commit "$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)"
 if [ $write = 1 ]; then cp "$out/gpu.md" "$out/gpu.json" "$root/docs/results/"; fi

@@ -1,6 +1,6 @@
-// Operations and training steps on the GPU beside bench/peers/peer_gpu.py, which has the same cases under the same
-// names. One JSON object a case on stdout: the median time of a call, the peak of device memory, and a rate where one
-// says more. --quick: a third of the time. Without a GPU it says so in one line and exits 1.
+// Operations and training steps on the GPU beside bench/peers/peer_gpu.py, which has the same cases under the
+// same names. One JSON object a case on stdout: the median time of a call, the peak of device memory, and a
+// rate where one says more. --quick: a third of the time. Without a GPU it says so in one line and exits 1.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -9,8 +9,10 @@
 #include <string>
 
 #include "tmor/cuda/cuda.cuh"
+#include "tmor/cuda/graph.hpp"
 #include "tmor/losses/contrastive.hpp"
 #include "tmor/models/tri_modal.hpp"
+#include "tmor/nn/twin.hpp"
 #include "tmor/optim/adamw.hpp"
 
 namespace {
@@ -28,15 +30,16 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-/// Median seconds of a call of `f`, which runs on the GPU, and prints the case. `bytes` that a call must move and
-/// `flops` it must do give rates.
+/// Median seconds of a call of `f`, which runs on the GPU, and prints the case. `bytes` that a call must move
+/// and `flops` it must do give rates.
 template <class F> double run(const char* name, double bytes, double flops, const F& f) {
   try {
     reset_peak_cuda_memory();
     for (int i = 0; i < 3; ++i) f();
     synchronize_cuda();
     std::vector<double> times;
-    for (const double start = now(); times.size() < 5 || (now() - start < seconds_a_case && times.size() < 200);) {
+    for (const double start = now();
+         times.size() < 5 || (now() - start < seconds_a_case && times.size() < 200);) {
       const double t = now();
       f();
       synchronize_cuda();
@@ -84,36 +87,79 @@ models::TriModalConfig tri_modal() {
   v.heads = 4;
   v.embed = 512;
   c.video = v;
-  c.text = models::CausalTextConfig{.vocab = 1000, .context = 16, .width = 128, .depth = 2, .heads = 4, .embed = 512};
+  c.text = models::CausalTextConfig{
+      .vocab = 1000, .context = 16, .width = 128, .depth = 2, .heads = 4, .embed = 512};
   return c;
 }
 
-void training_steps() {
-  Rng rng(1);
-  models::TriModal<float, Cuda> net(rng, tri_modal());
-  optim::AdamW<float, Cuda> adam(parameters<float, Cuda>(net), {.lr = 1e-4});
-  constexpr Index n = 256;
+models::TriBatch<float, Cuda> triplets(Index n) {
   models::TriBatch<float, Cuda> b;
   b.skeleton = random({n, 1, 64, 17, 6});
   b.frames = random({n, 4, 32, 32, 3});
   std::vector<Index> ids;
   for (Index i = 0; i < n * 16; ++i) ids.push_back(i * i % 1000);
   b.text = {Tensor<Index, Cuda>::from(ids, {n, 16}), Tensor<Index, Cuda>::from(std::vector<Index>(n, 15))};
-  run("trimodal_step_256", 0, 0, [&] {
-    Rng draws(2);
-    backward(net.loss(b, Context{true, &draws}).total);
-    adam.step();
+  return b;
+}
+
+void training_steps() {
+  Rng rng(1);
+  models::TriModal<float, Cuda> net(rng, tri_modal());
+  const auto half = to<bf16>(net);  // the same parameters
+  optim::AdamW<float, Cuda> adam(parameters<float, Cuda>(net), {.lr = 1e-4});
+  const auto clear = [&] {
     for (const auto& p : adam.params()) p.tensor.clear_grad();
-  });
-  run("skeleton_fwdbwd_256", 0, 0, [&] {
-    Rng draws(2);
-    backward(sum(net.embed_skeletons(b.skeleton, Context{true, &draws})));
-    for (const auto& p : adam.params()) p.tensor.clear_grad();
-  });
+  };
+  for (const Index n : {256, 1024, 4096}) {
+    const auto b = triplets(n);
+    const auto step = [&](const std::string& name, const auto& at_work) {
+      run(name.c_str(), 0, 0, [&] {
+        Rng draws(2);
+        backward(at_work.loss(b, Context{true, &draws}).total);
+        adam.step();
+        clear();
+      });
+    };
+    step("trimodal_step_" + std::to_string(n), net);
+    step("trimodal_step_bf16_" + std::to_string(n), half);
+  }
+  const Tn many = random({256, 1, 64, 17, 6});
+  const auto pass = [&](const char* name, const auto& at_work) {
+    run(name, 0, 0, [&] {
+      Rng draws(2);
+      backward(sum(at_work.embed_skeletons(many, Context{true, &draws})));
+      clear();
+    });
+  };
+  pass("skeleton_fwdbwd_256", net);
+  pass("skeleton_fwdbwd_bf16_256", half);
   const Tn one = random({1, 1, 64, 17, 6});
-  run("skeleton_latency_1", 0, 0, [&] {
+  const auto look = [&] {
     const NoGrad guard;
     net.embed_skeletons(one, Context{});
+  };
+  run("skeleton_latency_1", 0, 0, look);
+  const CudaGraph graph(look);
+  run("skeleton_latency_1_graph", 0, 0, [&] { graph.replay(); });
+}
+
+/// CLIP's image tower of ViT-B/32, forward and backward.
+void clip_image_tower() {
+  Rng rng(3);
+  models::VideoConfig c;
+  c.frames = 1;
+  c.height = c.width = 224;
+  c.patch = 32;
+  c.dim = 768;
+  c.depth = c.heads = 12;
+  c.temporal_depth = 0;
+  const models::VideoEncoder<float, Cuda> tower(rng, c);
+  const auto half = to<bf16>(tower);
+  const auto all = parameters<float, Cuda>(tower);
+  const Tn images = random({64, 1, 224, 224, 3});
+  run("clip_vit_b32_bf16_64", 0, 0, [&] {
+    backward(sum(to<float>(half(images, Context{true, nullptr}).embed)));
+    for (const auto& p : all) p.tensor.clear_grad();
   });
 }
 
@@ -158,5 +204,6 @@ int main(int argc, char** argv) {
   }
   for (const Index n : {1024, 4096, 16384, 65536}) info_nce_of(n);
   training_steps();
+  clip_image_tower();
   return 0;
 }

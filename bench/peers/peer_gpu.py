@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""PyTorch on the GPU: the cases of bench/gpu/gpu_bench.cu that need no model, under the same names. One JSON object a case.
+"""PyTorch on the GPU: the cases of bench/gpu/gpu_bench.cu that need no model of ours, under the same names. One JSON object a case.
 
 --compile times torch.compile as well (`compiled_ms`); --quick takes a third of the time. float32 products without TF32, as ours.
 """
@@ -91,3 +91,35 @@ for n in (1024, 4096, 16384, 65536):
 
     case(f"infonce_{n}", info_nce, train([a, b, scale]))
     del a, b
+
+
+class VitB32(torch.nn.Module):
+    """CLIP's image tower."""
+
+    def __init__(self, dim=768, depth=12, heads=12, tokens=50):
+        super().__init__()
+        self.patch = torch.nn.Conv2d(3, dim, 32, stride=32, bias=False)
+        self.token, self.position = (torch.nn.Parameter(torch.randn(n, dim) * 0.02) for n in (1, tokens))
+        self.norm_pre, self.norm = torch.nn.LayerNorm(dim), torch.nn.LayerNorm(dim)
+        self.blocks = torch.nn.ModuleList(
+            torch.nn.TransformerEncoderLayer(dim, heads, 4 * dim, 0.0, lambda x: x * torch.sigmoid(1.702 * x), batch_first=True,
+                                             norm_first=True) for _ in range(depth))
+        self.project = torch.nn.Linear(dim, 512, bias=False)
+
+    def forward(self, x):
+        h = self.patch(x).flatten(2).transpose(1, 2)
+        h = self.norm_pre(torch.cat([self.token.expand(len(x), 1, -1), h], 1) + self.position)
+        for block in self.blocks:
+            h = block(h)
+        return self.project(self.norm(h[:, 0]))
+
+
+tower, images = VitB32().cuda(), r(64, 3, 224, 224)
+
+
+def clip_image_tower():
+    with torch.autocast("cuda", torch.bfloat16):
+        return tower(images).float().sum()
+
+
+case("clip_vit_b32_bf16_64", clip_image_tower, train(list(tower.parameters())))
