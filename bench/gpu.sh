@@ -50,7 +50,7 @@ fi
 twins=()  # kernels of their own for sm_90a
 if [ "$arch" = 90 ]; then arch=90a twins=(-DTMOR_CUDA_SM90A); fi
 mkdir -p "$out"
-rm -f "$out"/*.json "$out"/*.jsonl "$out"/*.log "$out"/gpu.md
+rm -f "$out"/*.json "$out"/*.jsonl "$out"/*.log "$out"/no_*.txt "$out"/nsight.txt "$out"/gpu.md
 echo "GPU: $gpu; architecture sm_$arch; $("$nvcc" --version | sed -n 's/.*release \([^,]*\),.*/nvcc \1/p')"
 
 # ---- Build: five objects, TMOR_JOBS (default: all processors) at once ------------------------------------------

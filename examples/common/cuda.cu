@@ -11,7 +11,7 @@ Encode encoder_on_cuda(const tmor::models::SkeletonEncoder<>& encoder) {
   return encoder_on<tmor::Cuda>(encoder);
 }
 
-Watch videos_on_cuda(const tmor::models::TriModal<>& m) { return videos_on<tmor::Cuda>(m); }
+Watch videos_on_cuda(const tmor::models::VideoEncoder<>& tower) { return videos_on<tmor::Cuda>(tower); }
 
 double train_head_cuda(const tmor::models::FrameHead<>& head, const tmor::eval::HeadTraining& t) {
   return train_head<tmor::Cuda>(head, t);

@@ -35,8 +35,8 @@ Encode encoder_on(const std::string& device, const tmor::models::SkeletonEncoder
   TASK_ON(device, encoder_on, encoder);
 }
 
-Watch videos_on(const std::string& device, const tmor::models::TriModal<>& m) {
-  TASK_ON(device, videos_on, m);
+Watch videos_on(const std::string& device, const tmor::models::VideoEncoder<>& tower) {
+  TASK_ON(device, videos_on, tower);
 }
 
 std::function<double(const tmor::models::FrameHead<>&, const tmor::eval::HeadTraining&)> trainer_on(

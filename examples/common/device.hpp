@@ -41,8 +41,8 @@ void check_gpu();
 /// `encoder` at work on the device; numbers of it are copied there, or shared on the CPU.
 Encode encoder_on(const std::string& device, const tmor::models::SkeletonEncoder<>& encoder);
 
-/// The video tower of `m` at work on the device, as `encoder_on`.
-Watch videos_on(const std::string& device, const tmor::models::TriModal<>& m);
+/// The same of a video tower.
+Watch videos_on(const std::string& device, const tmor::models::VideoEncoder<>& tower);
 
 /// Trains heads on frozen tokens on the device.
 std::function<double(const tmor::models::FrameHead<>&, const tmor::eval::HeadTraining&)> trainer_on(

@@ -136,7 +136,7 @@ Json retrieval_section(const TriModel& m, const Encode& encode, const std::strin
   std::vector<Tensor<>> videos;
   const bool sees =
       m.net.video && m.net.config.video->features == 0;  // generated clips have no stored features
-  const Watch watch = sees && n > 0 ? videos_on(device, m.net) : Watch{};
+  const Watch watch = sees && n > 0 ? videos_on(device, *m.net.video) : Watch{};
   for (Index i = 0; sees && i < n; i += 64) {
     std::vector<const std::vector<tmor::io::Pixels>*> some;
     for (Index k = i; k < std::min(n, i + 64); ++k)

@@ -195,10 +195,10 @@ template <class Device> Encode encoder_on(const tmor::models::SkeletonEncoder<>&
 }
 
 /// `videos_on` of device.hpp on `Device`.
-template <class Device> Watch videos_on(const tmor::models::TriModal<>& m) {
-  return [net = tmor::to<Device>(m)](const Tensor<>& frames) {
+template <class Device> Watch videos_on(const tmor::models::VideoEncoder<>& tower) {
+  return [net = tmor::to<Device>(tower)](const Tensor<>& frames) {
     const tmor::NoGrad guard;
-    return tmor::to<Cpu>(net.embed_frames(moved<Device>(frames), Context{}));
+    return tmor::to<Cpu>(tmor::l2_normalize(net(moved<Device>(frames), Context{}).embed));
   };
 }
 
@@ -237,7 +237,7 @@ tmor::train::LoopResult learn_captions(const CaptionTowers<>& m, tmor::data::Loa
 // Of common/cuda.cu.
 void check_cuda();
 Encode encoder_on_cuda(const tmor::models::SkeletonEncoder<>&);
-Watch videos_on_cuda(const tmor::models::TriModal<>&);
+Watch videos_on_cuda(const tmor::models::VideoEncoder<>&);
 double train_head_cuda(const tmor::models::FrameHead<>&, const tmor::eval::HeadTraining&);
 tmor::train::LoopResult learn_windows_cuda(const WindowDetector<>&, tmor::data::Loader<WindowBatch>&, Rng&,
                                            const Learning&, const std::function<Json()>&);

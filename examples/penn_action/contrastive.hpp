@@ -206,7 +206,7 @@ inline Json run_contrastive(const std::vector<Clip>& clips, const Settings& o, c
           return unseen(train_side, [&](const std::vector<const Clip*>& which) {
             return over_views(which, views, input, [&](const task::Batch& b) {
               const auto f = encode(b);
-              return tmor::concat(std::vector<Tensor<>>{f.pooled, tmor::flatten(f.tokens, 1, -1)}, 1);
+              return tmor::concat({f.pooled, tmor::flatten(f.tokens, 1, -1)}, 1);
             });
           });
         };

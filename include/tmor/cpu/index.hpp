@@ -24,12 +24,6 @@ inline Index run_find_outside(Cpu, const Tensor<Index, Cpu>& ids, Index n) {
   return -1;
 }
 
-/// y[i] = start + i step.
-template <class T> void run_arange(Cpu, const Tensor<T, Cpu>& y, T start, T step) {
-  T* p = y.mutable_data();
-  for (Index i = 0; i < y.numel(); ++i) p[i] = static_cast<T>(start + static_cast<T>(i) * step);
-}
-
 /// Every row's label as the number of the first row that has it, and one share of as many as have it, where
 /// `share` is defined. With `negative_alone` no two rows have the same negative label.
 template <class C>

@@ -121,11 +121,6 @@ template <class To, class T> struct RunningSums {
   }
 };
 
-template <class T> struct Arange {
-  T* y;
-  T start, step;
-  TMOR_HD void operator()(Index i) const { y[i] = static_cast<T>(start + static_cast<T>(i) * step); }
-};
 /// Row i among n labels.
 template <class C> struct FirstWithLabel {
   const std::int64_t* labels;
@@ -230,9 +225,6 @@ void run_index_add(Cuda, const Tensor<T, Cuda>& x, const Tensor<T, Cuda>& dy,
   cuda::for_each("index_add", dy.numel(),
                  cuda::AddRows<T>{x.mutable_data(), dy.data(), ids.data(), next.data(), first.data(),
                                   x.size(1), k, inner});
-}
-template <class T> void run_arange(Cuda, const Tensor<T, Cuda>& y, T start, T step) {
-  cuda::for_each("arange", y.numel(), cuda::Arange<T>{y.mutable_data(), start, step});
 }
 template <class C>
 void run_first_with_label(Cuda, const Tensor<std::int64_t, Cuda>& labels, bool negative_alone,

@@ -3,6 +3,7 @@
 /// Elements and rows at positions given by integers, and masks. Gradients at equal positions are added in
 /// the order of the positions, so the same bits come out every time, with any number of threads.
 
+#include "tmor/core/each.hpp"
 #include "tmor/cpu/index.hpp"
 #include "tmor/ops/views.hpp"
 
@@ -154,17 +155,29 @@ Tensor<T, Device> masked_fill(const Tensor<T, Device>& x, const Tensor<bool, Dev
   return pointwise(fn::MaskedFill{value}, x, mask);
 }
 
+namespace detail {
+
+/// Multiples of the step: added-up rounding errors could change how many there are.
+template <class T> struct Arange {
+  T* y;
+  T start, step;
+  TMOR_HD T at(Index i) const { return static_cast<T>(start + static_cast<T>(i) * step); }
+  TMOR_HD void operator()(Index i) const { y[i] = at(i); }
+};
+
+}  // namespace detail
+
 /// start, start + step, ... before `stop`. @throws Error for step 0.
 template <class T = Index, class Device = Cpu>
 Tensor<T, Device> arange(std::type_identity_t<T> start, std::type_identity_t<T> stop,
                          std::type_identity_t<T> step = 1) {
   TMOR_CHECK(step != 0, "[arange] step 0");
-  // Multiples of the step: added-up rounding errors could change how many there are.
+  detail::Arange<T> numbers{nullptr, start, step};
   Index n = 0;
-  const auto ends = [&](T x) { return step > 0 ? x >= stop : x <= stop; };
-  while (!ends(static_cast<T>(start + static_cast<T>(n) * step))) ++n;
+  while (step > 0 ? numbers.at(n) < stop : numbers.at(n) > stop) ++n;
   const auto y = Tensor<T, Device>::empty({n});
-  run_arange(Device{}, y, start, step);
+  numbers.y = y.mutable_data();
+  run_each(Device{}, "arange", n, numbers);
   return y;
 }
 /// 0, 1, ..., n - 1.
